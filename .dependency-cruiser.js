@@ -1,0 +1,39 @@
+// The import directions of the house (docs/adr/0001): data flows one way, and nothing below imports anything above.
+
+/** Files under `from` may import, of our own sources, only what is under one of `to`. */
+const only = (name, from, ...to) => ({
+  name,
+  severity: "error",
+  from: { path: from },
+  to: { path: "^(src|gen|test|bench)/", pathNot: [from, "^gen/", ...to] },
+});
+
+const base = ["^src/errors\\.ts$", "^src/nearest\\.ts$"];
+
+export default {
+  forbidden: [
+    only("policy-is-pure", "^src/policy/", "^src/nearest\\.ts$"),
+    {
+      name: "policy-does-no-io",
+      severity: "error",
+      from: { path: "^src/policy/" },
+      to: { dependencyTypes: ["core"], pathNot: ["^(node:)?crypto$"] },
+    },
+    only("storage-knows-only-itself", "^src/storage/", ...base),
+    { name: "stores-are-strangers", severity: "error", from: { path: "^src/storage/sqlite/" }, to: { path: "^src/storage/postgres/" } },
+    { name: "stores-are-strangers-too", severity: "error", from: { path: "^src/storage/postgres/" }, to: { path: "^src/storage/sqlite/" } },
+    only("moderation-knows-policy-and-the-contract", "^src/moderation/", "^src/policy/", "^src/storage/storage\\.ts$", ...base),
+    only("rpc-knows-moderation-and-the-contract", "^src/rpc/", "^src/moderation/", "^src/storage/storage\\.ts$", ...base),
+    only("webhook-knows-only-the-schema", "^src/webhook/", ...base),
+    only("telemetry-knows-only-itself", "^src/telemetry/"),
+    only("cli-is-a-client", "^src/cli/", "^src/(config|server|version)\\.ts$", "^src/telemetry/logger\\.ts$", ...base),
+    {
+      name: "only-serve-starts-the-service",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/cli/serve\\.ts$"] },
+      to: { path: "^src/server\\.ts$" },
+    },
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+  ],
+  options: { tsPreCompilationDeps: true, tsConfig: { fileName: "tsconfig.json" }, doNotFollow: { path: "node_modules" } },
+};
