@@ -1,0 +1,78 @@
+// Events as rows: the columns that queries ask, and a body in protobuf JSON with all the rest.
+import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import {
+  type AccountCreated,
+  type AccountDestroyed,
+  type AccountProfileChanged,
+  type Event,
+  EventSchema,
+} from "../../gen/gatehouse/v1/event_pb.ts";
+import { type EveryField, originJson, timeColumn, unlessZero } from "./message-json.ts";
+
+/** An event without its id. */
+export interface EventRow {
+  appId: number;
+  /** Null when the event is about no account. */
+  accountId: string | null;
+  eventTimeMs: number | null;
+  receiveTimeMs: number | null;
+  /** The fields that are no columns. Read with unknown fields ignored, so that rows of a newer schema can be read. */
+  body: string;
+}
+
+type EventCase = NonNullable<Event["event"]["case"]>;
+type Body = EveryField<Omit<Event, "eventId" | "appId" | "eventTime" | "receiveTime" | "event">> & Record<EventCase, unknown>;
+
+/** An event as a row. Its id is left out. */
+export function encodeEvent(event: Event): EventRow {
+  const body: Body = {
+    requestId: unlessZero(event.requestId),
+    origin: originJson(event.origin),
+    accountCreated: event.event.case === "accountCreated" ? createdJson(event.event.value) : undefined,
+    accountProfileChanged: event.event.case === "accountProfileChanged" ? profileChangedJson(event.event.value) : undefined,
+    accountDestroyed: event.event.case === "accountDestroyed" ? destroyedJson(event.event.value) : undefined,
+  };
+  return {
+    appId: event.appId,
+    accountId: event.event.value?.accountId ?? null,
+    eventTimeMs: timeColumn(event.eventTime),
+    receiveTimeMs: timeColumn(event.receiveTime),
+    body: JSON.stringify(body),
+  };
+}
+
+/** The event of a row. */
+export function decodeEvent(eventId: string, row: Omit<EventRow, "accountId">): Event {
+  const event = fromJson(EventSchema, JSON.parse(row.body) as JsonValue, { ignoreUnknownFields: true });
+  event.eventId = eventId;
+  event.appId = row.appId;
+  if (row.eventTimeMs !== null) event.eventTime = timestampFromMs(row.eventTimeMs);
+  if (row.receiveTimeMs !== null) event.receiveTime = timestampFromMs(row.receiveTimeMs);
+  return event;
+}
+
+function createdJson(event: AccountCreated): EveryField<AccountCreated> {
+  return {
+    accountId: event.accountId,
+    operator: unlessZero(event.operator),
+    owner: unlessZero(event.owner),
+    name: unlessZero(event.name),
+  };
+}
+
+/** Fields that are set and empty stay: they were made empty. */
+function profileChangedJson(event: AccountProfileChanged): EveryField<AccountProfileChanged> {
+  return {
+    accountId: event.accountId,
+    operator: unlessZero(event.operator),
+    name: event.name,
+    introduction: event.introduction,
+    faceUrl: event.faceUrl,
+    organization: event.organization,
+  };
+}
+
+function destroyedJson(event: AccountDestroyed): EveryField<AccountDestroyed> {
+  return { accountId: event.accountId, owner: unlessZero(event.owner), name: unlessZero(event.name) };
+}

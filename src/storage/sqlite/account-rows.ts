@@ -1,0 +1,57 @@
+// Accounts as rows of the table `accounts`, for both sides of the store.
+import type { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
+import type { AccountRecord } from "../account-merge.ts";
+
+/** A row as `selectAccount` reads it. */
+export interface AccountRow {
+  app_id: number;
+  account_id: string;
+  owner: string;
+  name: string;
+  introduction: string;
+  face_url: string;
+  organization: string;
+  state: AccountState;
+  created: number;
+  first_event_time: number | null;
+  last_event_time: number | null;
+  stamps: string;
+}
+
+const columns =
+  "app_id, account_id, owner, name, introduction, face_url, organization, state, created, first_event_time, last_event_time, stamps";
+
+/** Reads whole rows; a WHERE may follow. */
+export const selectAccount = `SELECT ${columns} FROM accounts`;
+
+/** Writes a whole row: the app, the account, and the values of its record. */
+export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT (app_id, account_id) DO UPDATE SET
+    owner = excluded.owner, name = excluded.name, introduction = excluded.introduction, face_url = excluded.face_url,
+    organization = excluded.organization, state = excluded.state, created = excluded.created,
+    first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, stamps = excluded.stamps`;
+
+/** The record of a row. */
+export function recordOfRow(row: AccountRow): AccountRecord {
+  return {
+    fields: {
+      owner: row.owner,
+      name: row.name,
+      introduction: row.introduction,
+      faceUrl: row.face_url,
+      organization: row.organization,
+      state: row.state,
+    },
+    stamps: JSON.parse(row.stamps) as AccountRecord["stamps"],
+    created: row.created === 1,
+    firstEventMs: row.first_event_time,
+    lastEventMs: row.last_event_time,
+  };
+}
+
+/** The values of a record, in the order of the columns after app and account. */
+export function valuesOfRecord(record: AccountRecord): (string | number | null)[] {
+  const { owner, name, introduction, faceUrl, organization, state } = record.fields;
+  const { created, firstEventMs, lastEventMs, stamps } = record;
+  return [owner, name, introduction, faceUrl, organization, state, created ? 1 : 0, firstEventMs, lastEventMs, JSON.stringify(stamps)];
+}

@@ -1,0 +1,15 @@
+// The ids of decisions and events: their sequence number in twelve hexadecimal digits, so that ids sort as the numbers do.
+
+type Prefix = "dec" | "evt";
+
+/** The id of a sequence number. */
+export function formatSequenceId(prefix: Prefix, seq: number): string {
+  return `${prefix}-${seq.toString(16).padStart(12, "0")}`;
+}
+
+/** The sequence number of an id; undefined for a string that is no such id. */
+export function parseSequenceId(prefix: Prefix, id: string): number | undefined {
+  const digits = id.slice(prefix.length + 1);
+  if (!id.startsWith(`${prefix}-`) || !/^[0-9a-f]{12}$/.test(digits)) return undefined;
+  return Number.parseInt(digits, 16);
+}

@@ -1,0 +1,86 @@
+// The store in one SQLite file: a reading connection here, the writing one in a thread of its own, and a lock against other processes.
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import Database from "better-sqlite3";
+import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { GatehouseError } from "../../errors.ts";
+import type { Store } from "../storage.ts";
+import { createAccounts } from "./accounts.ts";
+import { createDecisions } from "./decisions.ts";
+import { createEvents } from "./events.ts";
+import { createLists } from "./lists.ts";
+import { migrate } from "./migrations.ts";
+import { createPolicies } from "./policies.ts";
+import { lockDatabase } from "./process-lock.ts";
+import { openReader } from "./reader.ts";
+import { createWriter, type StoreLogger } from "./writer.ts";
+
+/** Where the database is, and who hears of its troubles. */
+export interface SqliteStoreOptions {
+  /** The database's file. It and its folder are made when they are not there. Beside it appear `-wal`, `-shm` and `-lock`. */
+  path: string;
+  logger?: StoreLogger;
+}
+
+/**
+ * Opens the store in an SQLite file and keeps every other process out of it until it is closed. Rejects with STORE_UNAVAILABLE when another
+ * process has it, when a newer Gatehouse has made it, or when it cannot be read and written.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const opened: (() => void | Promise<void>)[] = [];
+  async function letGo(): Promise<void> {
+    for (const release of opened.reverse()) await release();
+  }
+  try {
+    const path = preparePath(options.path);
+    const lock = lockDatabase(path);
+    opened.push(lock.release);
+    prepareDatabase(path);
+    const writer = createWriter(path, options.logger);
+    opened.push(writer.stop);
+    // The reader closes before the writer: the last connection copies the log into the database and removes it.
+    const reader = openReader(path);
+    opened.push(reader.close, writer.drain);
+    await writer.write(["check"]);
+
+    let closing: Promise<void> | undefined;
+    return {
+      ...createDecisions(reader, writer),
+      ...createEvents(reader, writer),
+      ...createAccounts(reader),
+      ...createLists(reader, writer),
+      ...createPolicies(reader, writer),
+      async check() {
+        reader.get("SELECT count FROM checks");
+        await writer.write(["check"]);
+      },
+      close() {
+        closing ??= letGo();
+        return closing;
+      },
+    };
+  } catch (error) {
+    await letGo();
+    if (error instanceof GatehouseError) throw error;
+    const message = `The database ${options.path} cannot be opened: check that it is an SQLite database in a folder that can be written.`;
+    throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, message, { cause: error });
+  }
+}
+
+/** One path for one file, whatever links lead to it, so that it has one lock. */
+function preparePath(path: string): string {
+  const absolute = resolve(path);
+  mkdirSync(dirname(absolute), { recursive: true });
+  return existsSync(absolute) ? realpathSync(absolute) : join(realpathSync(dirname(absolute)), basename(absolute));
+}
+
+function prepareDatabase(path: string): void {
+  const db = new Database(path);
+  try {
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = FULL");
+    migrate(db);
+  } finally {
+    db.close();
+  }
+}

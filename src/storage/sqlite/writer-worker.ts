@@ -1,0 +1,98 @@
+// The writer thread: the only connection that writes. Runs each batch in one transaction and answers when that is on disk.
+import { parentPort, workerData } from "node:worker_threads";
+import Database from "better-sqlite3";
+import { prepareOperations } from "./write-operations.ts";
+import type { Write, WriteFailure, WriteOperations, WriterAnswer, WriterRequest } from "./writes.ts";
+
+/** How long a batch waits for a foreign process that holds the database, such as a backup tool. */
+const busyTimeoutMs = 1000;
+
+/** After how many pages (of 4 KiB) the log is copied into the database: large, because each copy is paid by the batch that comes upon it. */
+const checkpointPages = 4000;
+
+const port = parentPort;
+if (port === null) throw new Error("This file is the writer thread of the SQLite store; it cannot be run by itself.");
+
+const db = openForWriting(workerData as string);
+const begin = db.prepare("BEGIN IMMEDIATE");
+const commit = db.prepare("COMMIT");
+const rollback = db.prepare("ROLLBACK");
+const operations = prepareOperations(db);
+
+port.on("message", (request: WriterRequest) => {
+  if (request === "close") {
+    db.close();
+    port.close();
+  } else {
+    port.postMessage(runBatch(request));
+  }
+});
+
+function openForWriting(path: string): Database.Database {
+  const opened = new Database(path, { fileMustExist: true, timeout: busyTimeoutMs });
+  opened.pragma("synchronous = FULL");
+  opened.pragma("foreign_keys = ON");
+  opened.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+  return opened;
+}
+
+/** All of them in one transaction; when that fails, each in its own, so that one that cannot be done does not take the others with it. */
+function runBatch(writes: Write[]): WriterAnswer {
+  try {
+    begin.run();
+  } catch (error) {
+    return writes.map(() => failure(error));
+  }
+  try {
+    const results = writes.map(runWrite);
+    commit.run();
+    return results;
+  } catch (error) {
+    undo();
+    return writes.length === 1 ? [failure(error)] : runSingly(writes);
+  }
+}
+
+/** Each in its own transaction. When one cannot even begin, the rest is not tried: each would wait as long again. */
+function runSingly(writes: Write[]): WriterAnswer {
+  const answer: WriterAnswer = [];
+  let locked: WriteFailure | undefined;
+  for (const write of writes) {
+    if (locked !== undefined) {
+      answer.push(locked);
+      continue;
+    }
+    try {
+      begin.run();
+    } catch (error) {
+      locked = failure(error);
+      answer.push(locked);
+      continue;
+    }
+    try {
+      const result = runWrite(write);
+      commit.run();
+      answer.push(result);
+    } catch (error) {
+      undo();
+      answer.push(failure(error));
+    }
+  }
+  return answer;
+}
+
+function runWrite([kind, ...values]: Write): number {
+  // The kind and its values belong together in the type of Write, which the compiler cannot follow through the table.
+  return (operations.run as Record<keyof WriteOperations, (...values: unknown[]) => number>)[kind](...values);
+}
+
+/** Some failures, such as a full disk, have ended the transaction already. */
+function undo(): void {
+  if (db.inTransaction) rollback.run();
+  operations.forget();
+}
+
+function failure(error: unknown): WriteFailure {
+  if (error instanceof Database.SqliteError) return { code: error.code, message: error.message };
+  return { code: "", message: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,144 @@
+// The main side of the writer thread: gathers writes into batches, one in flight at a time, and starts the thread anew when it died.
+import { Worker } from "node:worker_threads";
+import { storeUnavailable } from "../store-unavailable.ts";
+import type { Write, WriterAnswer, WriterRequest } from "./writes.ts";
+
+/** Writes to one database. */
+export interface Writer {
+  /** Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have. */
+  write(write: Write): Promise<number>;
+  /** Takes no further writes, and resolves when those that were begun are settled. */
+  drain(): Promise<void>;
+  /** Ends the thread; to be called after `drain`. */
+  stop(): Promise<void>;
+}
+
+/** Where the store tells an operator what went wrong by itself. A pino logger is one. */
+export interface StoreLogger {
+  warn(details: object, message: string): void;
+}
+
+interface PendingWrite {
+  write: Write;
+  resolve(result: number): void;
+  reject(reason: unknown): void;
+}
+
+/** How many writes share one transaction at most: more would make the first of them wait for nothing gained. */
+const maxBatchWrites = 1000;
+
+/** How long no new thread is started after so many that died without having done a batch. */
+const firstBackoffMs = 100;
+const maxBackoffMs = 5000;
+
+const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts" : "./writer-worker.js", import.meta.url);
+
+/** Creates a writer for a database that is there. The thread starts with the first write. */
+export function createWriter(path: string, logger?: StoreLogger): Writer {
+  let worker: Worker | undefined;
+  let waiting: PendingWrite[] = [];
+  let inFlight: PendingWrite[] | undefined;
+  let scheduled = false;
+  let fruitlessStarts = 0;
+  let startNotBefore = 0;
+  let draining = false;
+  let onDrained: (() => void) | undefined;
+
+  function start(): Worker {
+    const started = new Worker(workerFile, { workerData: path });
+    let cause: unknown;
+    started.on("message", settleBatch);
+    started.on("error", (error) => {
+      cause = error;
+    });
+    started.on("exit", (code) => {
+      if (worker === started) handleDeath(cause ?? new Error(`The writer thread ended with code ${code}.`));
+    });
+    fruitlessStarts += 1;
+    return started;
+  }
+
+  function handleDeath(cause: unknown): void {
+    worker = undefined;
+    const backoffMs = fruitlessStarts === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (fruitlessStarts - 1));
+    startNotBefore = performance.now() + backoffMs;
+    const lost = [...(inFlight ?? []), ...waiting];
+    inFlight = undefined;
+    waiting = [];
+    logger?.warn({ err: cause, lostWrites: lost.length, backoffMs }, "The writer thread of the store died; the next write starts it anew.");
+    for (const { reject } of lost) reject(storeUnavailable(cause));
+    signalDrained();
+  }
+
+  function postBatch(): void {
+    scheduled = false;
+    if (inFlight !== undefined || waiting.length === 0) return;
+    try {
+      worker ??= start();
+    } catch (cause) {
+      handleDeath(cause);
+      return;
+    }
+    inFlight = waiting.splice(0, maxBatchWrites);
+    post(
+      worker,
+      inFlight.map(({ write }) => write),
+    );
+  }
+
+  function settleBatch(answer: WriterAnswer): void {
+    const settled = inFlight ?? [];
+    inFlight = undefined;
+    fruitlessStarts = 0;
+    // The thread gets its next batch before this one's callers run, so that it never waits for them.
+    postBatch();
+    for (const [index, { resolve, reject }] of settled.entries()) {
+      const result = answer[index];
+      if (typeof result === "number") resolve(result);
+      else
+        reject(storeUnavailable(Object.assign(new Error(result?.message ?? "The writer thread gave no result."), { code: result?.code })));
+    }
+    signalDrained();
+  }
+
+  /** Waits a turn, so that callers which were settled just before have gone on. */
+  function signalDrained(): void {
+    if (onDrained !== undefined && inFlight === undefined && waiting.length === 0) setImmediate(onDrained);
+  }
+
+  return {
+    write(write) {
+      if (draining) return Promise.reject(storeUnavailable(new Error("The store is closed.")));
+      if (worker === undefined && performance.now() < startNotBefore) {
+        return Promise.reject(storeUnavailable(new Error("The writer thread keeps dying; it is not started anew just now.")));
+      }
+      return new Promise((resolve, reject) => {
+        waiting.push({ write, resolve, reject });
+        if (scheduled || inFlight !== undefined) return;
+        scheduled = true;
+        // Everything of this turn of the event loop goes together.
+        setImmediate(postBatch);
+      });
+    },
+    drain() {
+      draining = true;
+      return new Promise((resolve) => {
+        onDrained = resolve;
+        signalDrained();
+      });
+    },
+    stop() {
+      const stopping = worker;
+      worker = undefined;
+      if (stopping === undefined) return Promise.resolve();
+      return new Promise((resolve) => {
+        stopping.once("exit", () => resolve());
+        post(stopping, "close");
+      });
+    },
+  };
+}
+
+function post(worker: Worker, request: WriterRequest): void {
+  worker.postMessage(request);
+}

@@ -1,0 +1,108 @@
+// One suite for every store: what src/storage/storage.ts says that a store must do, in its words.
+import { describe, expect, it } from "vitest";
+import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
+import type { Store } from "../../src/storage/storage.ts";
+import { decisionsConformance } from "./conformance/decisions.ts";
+import { eventsConformance } from "./conformance/events.ts";
+import { listsConformance } from "./conformance/lists.ts";
+import { eachWithStore, expectReason, type OpenStore } from "./conformance/opened-store.ts";
+import { policiesConformance } from "./conformance/policies.ts";
+import { appId, baseMs, createdEvent, digestOf, listEntry, richDecision, sampleDecision, samplePolicy, sha256 } from "./samples.ts";
+
+/** Checks a store. `open` makes a new and empty one each time. */
+export function storeConformance(name: string, open: OpenStore): void {
+  describe(`${name} keeps the contract of a store`, () => {
+    decisionsConformance(open);
+    eventsConformance(open);
+    listsConformance(open);
+    policiesConformance(open);
+
+    describe("the whole", () => {
+      const current = eachWithStore(open);
+
+      it("has everything that was answered when it is opened again", async () => {
+        const { store } = current();
+        const policy = samplePolicy("name: kept");
+        const decision = richDecision();
+        const event = createdEvent("a", baseMs);
+        await store.makePolicyLive(policy, ["staff"]);
+        await store.addEntries("staff", [listEntry("a", "why"), listEntry("b")]);
+        await store.removeEntries("staff", ["b"]);
+        const appended = await store.appendDecision(decision, digestOf(decision));
+        const { eventId } = await store.appendEvent(event, digestOf(event));
+        const account = await store.getAccount(appId, "a");
+
+        const again = await current().reopen();
+        const decisionId = appended.kind === "appended" ? appended.decisionId : "";
+        expect(await again.getDecision(decisionId)).toEqual({ ...decision, decisionId });
+        expect(await again.appendDecision(decision, digestOf(decision))).toEqual({ kind: "repeat", decision: { ...decision, decisionId } });
+        expect(await again.appendEvent(event, digestOf(event))).toEqual({ eventId, duplicate: true });
+        expect(await again.getAccount(appId, "a")).toEqual(account);
+        expect(await again.getLivePolicy()).toEqual(policy);
+        expect((await again.listEntries("staff", { size: 10 }))?.items).toEqual([listEntry("a", "why")]);
+        expect(await again.withFacts((facts) => [facts.inList("staff", "a"), facts.inList("staff", "b")])).toEqual([true, false]);
+      });
+
+      it("shows a write to every read that begins after it was answered", async () => {
+        const { store } = current();
+        await Promise.all(
+          Array.from({ length: 200 }, async (_, index) => {
+            const decision = sampleDecision({ requestId: `r${index}` });
+            const result = await store.appendDecision(decision, digestOf(decision));
+            const decisionId = result.kind === "appended" ? result.decisionId : "";
+            expect((await store.getDecision(decisionId))?.requestId).toBe(`r${index}`);
+            const event = createdEvent(`a${index}`, baseMs);
+            await store.appendEvent(event, digestOf(event));
+            expect((await store.getAccount(appId, `a${index}`))?.accountId).toBe(`a${index}`);
+          }),
+        );
+      });
+
+      it("can be checked", async () => {
+        await current().store.check();
+      });
+
+      it("waits for the writes that were begun when it is closed, and closing it again does nothing", async () => {
+        const { store } = current();
+        const decision = sampleDecision({ requestId: "r" });
+        const writes = Array.from({ length: 100 }, () => store.appendDecision(decision, digestOf(decision)));
+        const closing = store.close();
+        const results = await Promise.all(writes);
+        expect(results.filter(({ kind }) => kind === "appended")).toHaveLength(1);
+        await closing;
+        await store.close();
+        expect(await (await current().reopen()).findDecisionByRequestId(appId, "r")).toBeDefined();
+      });
+
+      it("rejects every call with STORE_UNAVAILABLE after it was closed", async () => {
+        const { store } = current();
+        await store.makePolicyLive(samplePolicy("x"), ["staff"]);
+        await store.withFacts((facts) => facts.inList("staff", "a"));
+        await store.close();
+        for (const call of Object.values(everyCall(store))) await expectReason(call, ErrorReason.STORE_UNAVAILABLE);
+      });
+    });
+  });
+}
+
+function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => unknown> {
+  const page = { size: 10 };
+  return {
+    withFacts: () => store.withFacts((facts) => facts.inList("staff", "a")),
+    check: () => store.check(),
+    appendDecision: () => store.appendDecision(sampleDecision(), sha256("x")),
+    getDecision: () => store.getDecision("dec-000000000001"),
+    findDecisionByRequestId: () => store.findDecisionByRequestId(appId, "r"),
+    listDecisions: () => store.listDecisions({}, page),
+    appendEvent: () => store.appendEvent(createdEvent("a", baseMs), sha256("x")),
+    listAccountEvents: () => store.listAccountEvents(appId, "a", page),
+    getAccount: () => store.getAccount(appId, "a"),
+    listAccounts: () => store.listAccounts({}, page),
+    addEntries: () => store.addEntries("staff", [listEntry("a")]),
+    removeEntries: () => store.removeEntries("staff", ["a"]),
+    listEntries: () => store.listEntries("staff", page),
+    listNames: () => store.listNames(),
+    makePolicyLive: () => store.makePolicyLive(samplePolicy("x"), []),
+    getLivePolicy: () => store.getLivePolicy(),
+  };
+}
