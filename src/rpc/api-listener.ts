@@ -1,0 +1,46 @@
+// The api listener: the Connect door, and what operators ask: /healthz, /readyz, /metrics.
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+
+/** What the listener needs. */
+export interface ApiListenerDeps {
+  /** Answers calls; must answer whatever it is given. */
+  connectDoor: RequestListener;
+  /** Resolves when the service can answer calls; rejects with the reason when it cannot. */
+  ready(): Promise<void>;
+  /** Renders the metrics. */
+  metrics(): Promise<{ contentType: string; text: string }>;
+}
+
+export function createApiListener({ connectDoor, ready, metrics }: ApiListenerDeps): RequestListener {
+  const pages: Record<string, () => Promise<{ status: number; contentType: string; text: string }>> = {
+    "/healthz": async () => ({ status: 200, contentType: "application/json", text: '{"status":"ok"}\n' }),
+    "/readyz": async () => {
+      try {
+        await ready();
+        return { status: 200, contentType: "application/json", text: '{"status":"ready"}\n' };
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return { status: 503, contentType: "application/json", text: `${JSON.stringify({ status: "not ready", reason })}\n` };
+      }
+    },
+    "/metrics": async () => ({ status: 200, ...(await metrics()) }),
+  };
+  return (req, res) => {
+    const path = (req.url ?? "").split("?", 1)[0] ?? "";
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+    if (page === undefined) connectDoor(req, res);
+    else if (req.method !== "GET" && req.method !== "HEAD")
+      send(req, res, 405, "text/plain", "This page is read with GET.\n", { Allow: "GET, HEAD" });
+    else page().then(({ status, contentType, text }) => send(req, res, status, contentType, text));
+  };
+}
+
+function send(req: IncomingMessage, res: ServerResponse, status: number, contentType: string, text: string, headers = {}): void {
+  res.writeHead(status, {
+    "Content-Type": contentType,
+    "Content-Length": Buffer.byteLength(text),
+    "Cache-Control": "no-store",
+    ...headers,
+  });
+  res.end(req.method === "HEAD" ? undefined : text);
+}

@@ -1,0 +1,43 @@
+// DecisionService over the store.
+import { create } from "@bufbuild/protobuf";
+import { Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import {
+  type GetDecisionRequest,
+  type GetDecisionResponse,
+  GetDecisionResponseSchema,
+  type ListDecisionsRequest,
+  ListDecisionsRequestSchema,
+  type ListDecisionsResponse,
+  ListDecisionsResponseSchema,
+} from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
+import { GatehouseError } from "../errors.ts";
+import type { DecisionFilter, Decisions } from "../storage/storage.ts";
+import { nextPageToken, pageRequest } from "./page-token.ts";
+
+export function createDecisionService({ store }: { store: Decisions }) {
+  return {
+    async getDecision({ decisionId }: GetDecisionRequest): Promise<GetDecisionResponse> {
+      const decision = await store.getDecision(decisionId);
+      if (decision === undefined) {
+        throw new GatehouseError(ErrorReason.DECISION_NOT_FOUND, `There is no decision "${decisionId}".`, {
+          metadata: { decision_id: decisionId },
+        });
+      }
+      return create(GetDecisionResponseSchema, { decision });
+    },
+
+    async listDecisions(request: ListDecisionsRequest): Promise<ListDecisionsResponse> {
+      const filter: DecisionFilter = {};
+      if (request.appId !== 0) filter.appId = request.appId;
+      if (request.accountId !== "") filter.accountId = request.accountId;
+      if (request.user !== "") filter.user = request.user;
+      if (request.verdict !== Verdict.UNSPECIFIED) filter.verdict = request.verdict;
+      const page = await store.listDecisions(filter, pageRequest(ListDecisionsRequestSchema, request));
+      return create(ListDecisionsResponseSchema, {
+        decisions: page.items,
+        nextPageToken: nextPageToken(ListDecisionsRequestSchema, request, page),
+      });
+    },
+  };
+}

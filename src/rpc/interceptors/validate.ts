@@ -1,0 +1,83 @@
+// Holds every request to the rules that the schema states, before an implementation sees it.
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { type Path, pathToString, type ReflectList, type ReflectMap, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { createValidator, type Validator, type Violation } from "@bufbuild/protovalidate";
+import type { Interceptor } from "@connectrpc/connect";
+import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { type FieldProblem, GatehouseError } from "../../errors.ts";
+
+/** Refuses a request that breaks a rule with INVALID_REQUEST, which names every field; in a stream, each message. */
+export function createValidateInterceptor(): Interceptor {
+  const validator = createValidator({ regexMatch: createPatternMatcher() });
+  return (next) => (request) => {
+    const { input } = request.method;
+    if (request.stream) return next({ ...request, message: validateEach(validator, input, request.message) });
+    const problem = validate(validator, input, request.message);
+    return problem === undefined ? next(request) : Promise.reject(problem);
+  };
+}
+
+async function* validateEach<T extends Message>(validator: Validator, schema: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
+  for await (const message of messages) {
+    const problem = validate(validator, schema, message);
+    if (problem !== undefined) throw problem;
+    yield message;
+  }
+}
+
+function validate(validator: Validator, schema: DescMessage, message: Message): Error | undefined {
+  const result = validator.validate(schema, message);
+  switch (result.kind) {
+    case "valid":
+      return undefined;
+    case "invalid":
+      return invalidRequest(result.violations.map((violation) => toFieldProblem(violation, schema, message)));
+    case "error":
+      return result.error;
+  }
+}
+
+function invalidRequest(fields: readonly FieldProblem[]): GatehouseError {
+  const first = fields[0] === undefined ? "" : `${fields[0].field}: ${fields[0].description}`;
+  const message =
+    fields.length === 1 ? `The request has 1 problem: ${first}` : `The request has ${fields.length} problems, the first: ${first}`;
+  return new GatehouseError(ErrorReason.INVALID_REQUEST, message, { fields });
+}
+
+function toFieldProblem(violation: Violation, schema: DescMessage, message: Message): FieldProblem {
+  const field = pathToString(violation.field);
+  if (violation.ruleId === "string.pattern" && !isWellFormed(valueAt(reflect(schema, message), violation.field))) {
+    return { field, description: "must be well-formed Unicode, and has a surrogate without its other half" };
+  }
+  return { field, description: violation.forKey ? `its key ${violation.message}` : violation.message };
+}
+
+function isWellFormed(value: unknown): boolean {
+  return typeof value !== "string" || value.isWellFormed();
+}
+
+/** The value that a path leads to; for a violation of a map's key, that is the value under it. */
+function valueAt(root: ReflectMessage, path: Path): unknown {
+  return path.reduce<unknown>((value, step) => {
+    if (step.kind === "field") return (value as ReflectMessage).get(step);
+    if (step.kind === "list_sub") return (value as ReflectList).get(step.index);
+    return step.kind === "map_sub" ? (value as ReflectMap).get(step.key) : value;
+  }, root);
+}
+
+/**
+ * Matches with the platform's expressions, each compiled once. They may backtrack, which is safe here because every pattern is a constant of our
+ * schema and linear; user patterns never come this way. A string that is not well-formed Unicode matches nothing, because it could not be
+ * stored and read back as it is.
+ */
+function createPatternMatcher(): (pattern: string, against: string) => boolean {
+  const compiled = new Map<string, RegExp>();
+  return (pattern, against) => {
+    let expression = compiled.get(pattern);
+    if (expression === undefined) {
+      expression = new RegExp(pattern, "u");
+      compiled.set(pattern, expression);
+    }
+    return against.isWellFormed() && expression.test(against);
+  };
+}

@@ -1,0 +1,23 @@
+// ModerationService over the use cases.
+import { create } from "@bufbuild/protobuf";
+import {
+  type DecideRequest,
+  type DecideResponse,
+  DecideResponseSchema,
+  type RecordRequest,
+  type RecordResponse,
+  RecordResponseSchema,
+} from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import type { Decide } from "../moderation/decide.ts";
+import type { RecordEvent } from "../moderation/record.ts";
+
+export function createModerationService({ decide, record }: { decide: Decide; record: RecordEvent }) {
+  return {
+    async decide(request: DecideRequest): Promise<DecideResponse> {
+      return create(DecideResponseSchema, { decision: await decide(request) });
+    },
+    async record(request: RecordRequest): Promise<RecordResponse> {
+      return create(RecordResponseSchema, await record(request));
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// Page tokens: opaque, and good only for the query that they came from.
+import { createHash } from "node:crypto";
+import { clone, type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
+import { GatehouseError } from "../errors.ts";
+import type { Page, PageRequest } from "../storage/storage.ts";
+
+const defaultPageSize = 50;
+const maxPageSize = 1000;
+
+/** A list request of the schema, per AIP-158. */
+type Paged = { pageSize: number; pageToken: string };
+
+/** Which page a request asks for; a size out of range is brought into it. Throws INVALID_PAGE_TOKEN. */
+export function pageRequest<Desc extends DescMessage>(schema: Desc, request: MessageShape<Desc> & Paged): PageRequest {
+  const size = Math.min(request.pageSize || defaultPageSize, maxPageSize);
+  if (request.pageToken === "") return { size };
+  const [digest, after] = decode(request.pageToken);
+  if (digest !== queryDigest(schema, request)) {
+    throw new GatehouseError(
+      ErrorReason.INVALID_PAGE_TOKEN,
+      "The page_token is not from this method with these filters. Start again without one, or repeat the filters it came with.",
+    );
+  }
+  return { size, after };
+}
+
+/** The token for the page after this one; empty when there is none. */
+export function nextPageToken<Desc extends DescMessage>(schema: Desc, request: MessageShape<Desc> & Paged, page: Page<unknown>): string {
+  if (page.next === undefined) return "";
+  return Buffer.from(JSON.stringify([queryDigest(schema, request), page.next])).toString("base64url");
+}
+
+function decode(token: string): [digest: string, after: string] {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(token, "base64url").toString());
+    if (Array.isArray(parsed) && typeof parsed[0] === "string" && typeof parsed[1] === "string") return [parsed[0], parsed[1]];
+  } catch {
+    // Falls through: whatever cannot be read is not a token.
+  }
+  throw new GatehouseError(ErrorReason.INVALID_PAGE_TOKEN, "The page_token is not one that this service gave. Start again without one.");
+}
+
+function queryDigest<Desc extends DescMessage>(schema: Desc, request: MessageShape<Desc> & Paged): string {
+  const query = clone(schema, request) as MessageShape<Desc> & Paged;
+  query.pageSize = 0;
+  query.pageToken = "";
+  return createHash("sha256").update(schema.typeName).update("\0").update(toBinary(schema, query)).digest("base64url").slice(0, 16);
+}
