@@ -1,0 +1,16 @@
+// The table of webhook commands: one file and one line for each.
+import { afterCreateOfficialAccount } from "./after-create-official-account.ts";
+import { afterOfficialAccountDestroyed } from "./after-official-account-destroyed.ts";
+import { afterOfficialAccountInfoChanged } from "./after-official-account-info-changed.ts";
+import { beforeAddSubscriber } from "./before-add-subscriber.ts";
+import { beforeCreateOfficialAccount } from "./before-create-official-account.ts";
+import type { WebhookCommand } from "./command.ts";
+
+/** The commands by the name that Chat gives them, `CallbackCommand`. */
+export const webhookCommands: ReadonlyMap<string, WebhookCommand> = new Map<string, WebhookCommand>([
+  ["OfficialAccount.CallbackBeforeCreateOfficialAccount", beforeCreateOfficialAccount],
+  ["OfficialAccount.CallbackBeforeAddSubscriber", beforeAddSubscriber],
+  ["OfficialAccount.CallbackAfterCreateOfficialAccount", afterCreateOfficialAccount],
+  ["OfficialAccount.CallbackAfterOfficialAccountInfoChanged", afterOfficialAccountInfoChanged],
+  ["OfficialAccount.CallbackAfterOfficialAccountDestroyed", afterOfficialAccountDestroyed],
+]);

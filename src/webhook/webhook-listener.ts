@@ -1,0 +1,120 @@
+// HTTP around the gateway: methods, sizes, bodies, statuses.
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { okAnswer, type WebhookAnswer } from "./answer.ts";
+import type { Gateway, WebhookOutcome } from "./gateway.ts";
+import { readQuery } from "./query.ts";
+import type { Verified } from "./verify.ts";
+
+/** How one request on the webhook listener went. */
+export interface WebhookReport {
+  /** A command of ours, or `other`. */
+  command: string;
+  outcome: WebhookOutcome | `rejected_${string}`;
+  status: number;
+  /** Milliseconds from the request's headers to its answer. */
+  durationMs: number;
+  /** What was wrong, for the log; undefined when nothing was. */
+  problem: string | undefined;
+}
+
+/** What the listener needs. */
+export interface WebhookListenerDeps {
+  gateway: Gateway;
+  verify(query: ReturnType<typeof readQuery>): Verified;
+  /** Milliseconds from a request's headers to its answer at the latest. */
+  budgetMs: number;
+  /** Bytes that a body may have. */
+  maxBodyBytes: number;
+  onAnswered(report: WebhookReport): void;
+}
+
+const json = "application/json; charset=utf-8";
+const okBody = Buffer.from(JSON.stringify(okAnswer));
+const okHeaders = ["Content-Type", json, "Content-Length", String(okBody.length)];
+
+/**
+ * The webhook side: POST on every path is a webhook, GET and HEAD of /healthz say that the process lives, and nothing else is here. What can
+ * come from Chat is answered 200 with a valid answer; 401, 403, 405 and 413 are for what cannot.
+ */
+export function createWebhookListener({ gateway, verify, budgetMs, maxBodyBytes, onAnswered }: WebhookListenerDeps): RequestListener {
+  return (req, res) => {
+    const startMs = performance.now();
+    const done = (status: number, command: string, outcome: WebhookReport["outcome"], problem?: string) =>
+      onAnswered({ command, outcome, status, durationMs: performance.now() - startMs, problem });
+    const reject = (status: number, outcome: `rejected_${string}`, message: string) => {
+      refuse(res, status, message);
+      done(status, "other", outcome, message);
+    };
+
+    if (req.method !== "POST") {
+      if ((req.method === "GET" || req.method === "HEAD") && req.url?.split("?", 1)[0] === "/healthz") return live(res);
+      res.setHeader("Allow", "POST");
+      return reject(405, "rejected_method", "Webhooks are sent with POST.");
+    }
+    const query = readQuery(req.url ?? "");
+    const verified = verify(query);
+    if (verified.kind === "rejected") return reject(verified.status, `rejected_${verified.cause}`, verified.message);
+
+    readBody(req, maxBodyBytes, (body) => {
+      if (body === undefined) return reject(413, "rejected_size", `The body has more than ${maxBodyBytes} bytes.`);
+      const timeoutMs = Math.max(1, budgetMs - (performance.now() - startMs));
+      gateway(verified, query, body, timeoutMs).then(
+        (reply) => {
+          if (reply.status === 200) send(res, reply.answer);
+          else refuse(res, reply.status, reply.answer.ErrorInfo);
+          done(reply.status, reply.command, reply.outcome, reply.problem);
+        },
+        (error: Error) => {
+          // A mistake in the gateway must not leave Chat without an answer.
+          send(res, okAnswer);
+          done(200, "other", "fallback_unavailable", error.stack ?? error.message);
+        },
+      );
+    });
+  };
+}
+
+/**
+ * Reads a body as UTF-8; gives undefined when it is too large, and lets the rest of it run dry. A request that ends early is never
+ * reported: nobody is there to answer.
+ */
+function readBody(req: IncomingMessage, maxBytes: number, onBody: (body: string | undefined) => void): void {
+  if (Number(req.headers["content-length"]) > maxBytes) {
+    onBody(undefined);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  req.on("data", (chunk: Buffer) => {
+    const wasWithin = size <= maxBytes;
+    size += chunk.length;
+    if (size <= maxBytes) chunks.push(chunk);
+    else if (wasWithin) onBody(undefined);
+  });
+  req.on("end", () => {
+    if (size > maxBytes) return;
+    const [first] = chunks;
+    onBody(first === undefined ? "" : (chunks.length === 1 ? first : Buffer.concat(chunks)).toString("utf8"));
+  });
+  req.on("error", () => undefined);
+}
+
+function send(res: ServerResponse, answer: WebhookAnswer): void {
+  if (answer === okAnswer) {
+    res.writeHead(200, okHeaders).end(okBody);
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(answer));
+  res.writeHead(200, ["Content-Type", json, "Content-Length", String(body.length)]).end(body);
+}
+
+function refuse(res: ServerResponse, status: number, message: string): void {
+  const answer: WebhookAnswer = { ActionStatus: "FAIL", ErrorInfo: message, ErrorCode: 1 };
+  const body = Buffer.from(JSON.stringify(answer));
+  res.writeHead(status, { "Content-Type": json, "Content-Length": body.length }).end(body);
+}
+
+function live(res: ServerResponse): void {
+  const body = '{"status":"ok"}\n';
+  res.writeHead(200, { "Content-Type": json, "Content-Length": body.length }).end(body);
+}
