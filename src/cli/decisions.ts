@@ -1,0 +1,162 @@
+// `gatehouse decisions`: reads the decisions that were made.
+import { toJson } from "@bufbuild/protobuf";
+import { type Decision, DecisionSchema, Effect, type Match, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
+import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
+import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
+
+const defaultLimit = "50";
+const verdicts = { allow: Verdict.ALLOW, deny: Verdict.DENY, discard: Verdict.DISCARD };
+
+const usage = `Reads the decisions that were made.
+
+Usage: gatehouse decisions list [flags]         the latest first
+       gatehouse decisions get <decision_id>    one, with its evidence
+
+Which (list):
+  --app N              of this app (default: GATEHOUSE_APP, or all apps)
+  --account ID         about this account
+  --user U             whose operator or owner is this user
+  --verdict V          allow, deny or discard
+  --limit N            at most this many (default: ${defaultLimit})
+  --page-token T       goes on where an earlier list ended
+
+${serverUsage}
+  --json               protobuf JSON, one line for each decision
+`;
+
+/** The entry of the table of commands. */
+export const decisions: Command = {
+  name: "decisions",
+  summary: "read the decisions that were made: list, get",
+  usage,
+  run: (args, io) => runSubcommand("decisions", { list, get }, args, io),
+};
+
+const listOptions = {
+  ...serverOption,
+  app: { type: "string" },
+  account: { type: "string" },
+  user: { type: "string" },
+  verdict: { type: "string" },
+  limit: { type: "string" },
+  "page-token": { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+async function list(args: readonly string[], io: Io): Promise<number> {
+  const { values: flags, positionals } = parseFlags(args, listOptions);
+  if (positionals.length > 0) throw new UsageError(`decisions list takes no arguments, but got "${positionals.join(" ")}".`);
+  const app = flags.app ?? io.env.GATEHOUSE_APP ?? "";
+  const filter = {
+    appId: app === "" ? 0 : readAppId("--app", app),
+    accountId: flags.account ?? "",
+    user: flags.user ?? "",
+    verdict: flags.verdict === undefined ? Verdict.UNSPECIFIED : readChoice("--verdict", flags.verdict, verdicts),
+  };
+  const window = { limit: readInteger("--limit", flags.limit ?? defaultLimit, 1, 1_000_000), pageToken: flags["page-token"] ?? "" };
+  const { items, nextPageToken } = await withClient(DecisionService, flags.server, io, (client) =>
+    readPages(window, async (page) => {
+      const response = await client.listDecisions({ ...filter, ...page });
+      return { items: response.decisions, nextPageToken: response.nextPageToken };
+    }),
+  );
+  if (flags.json) for (const decision of items) io.stdout.write(`${JSON.stringify(toJson(DecisionSchema, decision))}\n`);
+  else if (items.length === 0) io.stdout.write("No decisions.\n");
+  else io.stdout.write(table(["TIME", "DECISION", "APP", "ACTION", "BY", "ABOUT", "VERDICT", "RULES"], items.map(row)));
+  mentionRest(nextPageToken, io);
+  return 0;
+}
+
+async function get(args: readonly string[], io: Io): Promise<number> {
+  const { values: flags, positionals } = parseFlags(args, { ...serverOption, json: { type: "boolean" } });
+  const [decisionId] = positionals;
+  if (decisionId === undefined || positionals.length > 1) throw new UsageError("decisions get needs exactly one decision id.");
+  const { decision } = await withClient(DecisionService, flags.server, io, (client) => client.getDecision({ decisionId }));
+  if (decision === undefined) return 1;
+  io.stdout.write(flags.json ? `${JSON.stringify(toJson(DecisionSchema, decision))}\n` : describe(decision));
+  return 0;
+}
+
+function row(decision: Decision): string[] {
+  const { action, by, about } = describeAction(decision);
+  const rules = [...new Set(decision.matches.map((match) => match.rule))];
+  return [
+    formatTime(decision.decideTime),
+    safe(decision.decisionId),
+    String(decision.appId),
+    action,
+    by,
+    about,
+    describeVerdict(decision),
+    orDash(rules.join(", ")),
+  ];
+}
+
+function describe(decision: Decision): string {
+  const { action, by, about } = describeAction(decision);
+  const users =
+    decision.action.case === "addSubscribers" ? [["subscribers", safe(decision.action.value.subscribers.join(", "))] as const] : [];
+  const head = fields([
+    ["decision", safe(decision.decisionId)],
+    ["verdict", describeVerdict(decision)],
+    ["message", orDash(decision.message)],
+    ["app", String(decision.appId)],
+    ["action", action],
+    ["by", by],
+    ["about", about],
+    ...users,
+    ["asked", formatTime(decision.eventTime)],
+    ["decided", formatTime(decision.decideTime)],
+    ["policy", orDash(decision.policyVersion)],
+    ["request", orDash(decision.requestId)],
+    ["source", orDash(decision.origin?.source ?? "")],
+    ["platform", orDash(decision.origin?.platform ?? "")],
+    ["client ip", orDash(decision.origin?.clientIp ?? "")],
+    ["trace", orDash(decision.origin?.traceId ?? "")],
+  ]);
+  const refused = decision.refused.map(({ subscriber, rule, message }) => [safe(subscriber), safe(rule), orDash(message)]);
+  return [
+    head,
+    ...(refused.length === 0 ? [] : [table(["REFUSED", "RULE", "MESSAGE"], refused)]),
+    decision.matches.length === 0
+      ? "No rule held.\n"
+      : table(["RULE", "EFFECT", "MODE", "SUBSCRIBER", "NOTE"], decision.matches.map(evidence)),
+  ].join("\n");
+}
+
+function evidence(match: Match): string[] {
+  const severity = match.effect === Effect.FLAG ? ` ${enumWord(Severity, match.severity || Severity.LOW)}` : "";
+  const error = match.error === "" ? "" : `${match.skipped ? "passed over" : "taken as held"}, because it failed: ${match.error}`;
+  const labels = Object.entries(match.labels).map(([name, value]) => `${name}=${value}`);
+  return [
+    safe(match.rule),
+    `${enumWord(Effect, match.effect)}${severity}`,
+    enumWord(RuleMode, match.mode || RuleMode.ENFORCE),
+    orDash(match.subscriber),
+    safe([error, ...labels].filter((part) => part !== "").join("; ")),
+  ];
+}
+
+/** What was asked, by whom, and about which name or account. */
+function describeAction({ action }: Decision): { action: string; by: string; about: string } {
+  switch (action.case) {
+    case "createAccount": {
+      const { operator, owner, name } = action.value;
+      return { action: "create_account", by: orDash(operator || owner), about: orDash(name) };
+    }
+    case "addSubscribers": {
+      const { operator, accountId } = action.value;
+      return { action: "add_subscribers", by: orDash(operator), about: orDash(accountId) };
+    }
+    case undefined:
+      return { action: "(unknown to this version)", by: "-", about: "-" };
+  }
+}
+
+function describeVerdict(decision: Decision): string {
+  const code = decision.verdict === Verdict.DENY ? ` ${decision.code}` : "";
+  const refused = decision.refused.length === 0 ? "" : `, ${decision.refused.length} refused`;
+  return `${enumWord(Verdict, decision.verdict)}${code}${refused}${decision.degraded ? " (degraded)" : ""}`;
+}

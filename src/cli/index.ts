@@ -1,0 +1,10 @@
+// The table of commands, in the order in which help shows them.
+import { accounts } from "./accounts.ts";
+import type { Command } from "./command.ts";
+import { decisions } from "./decisions.ts";
+import { lists } from "./lists.ts";
+import { send } from "./send.ts";
+import { serve } from "./serve.ts";
+
+/** Every command of `gatehouse`. */
+export const commands: readonly Command[] = [serve, send, decisions, accounts, lists];

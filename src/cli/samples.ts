@@ -1,0 +1,110 @@
+// The webhooks that `gatehouse send` knows by name, with the values of the vendor's published samples.
+
+/** A JSON object. */
+export type JsonObject = { [key: string]: unknown };
+
+/** A webhook as a file or the table below gives it. */
+export interface Vector {
+  /** What must be true of the server for `want` to come back; for people. */
+  note?: string;
+  /** The parameters of the URL. */
+  query: Readonly<Record<string, string>>;
+  /** The body, sent as JSON. */
+  body?: JsonObject;
+  /** The body, sent as it stands; instead of `body`. */
+  rawBody?: string;
+  /** The answer that must come back, member for member. */
+  want?: JsonObject;
+}
+
+/** A built-in webhook. */
+export interface Sample {
+  /** One line about it. */
+  summary: string;
+  /** Whether `--all` sends it: the life of one account. */
+  inLife: boolean;
+  /** `OptPlatform`. */
+  platform: string;
+  body: JsonObject & { CallbackCommand: string };
+}
+
+/** The time in every published sample, in milliseconds. */
+const publishedTime = 1670574414123;
+
+/** By short name, the life of an account in its order, then the rest. */
+export const samples: Readonly<Record<string, Sample>> = {
+  "before-create": {
+    summary: "107867 is about to create TestOfficialAccount",
+    inLife: true,
+    platform: "RESTAPI",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackBeforeCreateOfficialAccount",
+      Operator_Account: "107867",
+      Owner_Account: "107867",
+      Name: "TestOfficialAccount",
+      EventTime: publishedTime,
+    },
+  },
+  "after-create": {
+    summary: "107867 created TestOfficialAccount",
+    inLife: true,
+    platform: "RESTAPI",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterCreateOfficialAccount",
+      Official_Account: "@TOA#_test_OA_for_penn",
+      Operator_Account: "107867",
+      Owner_Account: "107867",
+      Name: "TestOfficialAccount",
+      EventTime: publishedTime,
+    },
+  },
+  "before-add-subscriber": {
+    summary: "jared and leckie are about to subscribe",
+    inLife: true,
+    platform: "iOS",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackBeforeAddSubscriber",
+      Official_Account: "@TOA#_test_for_penn",
+      Operator_Account: "107867",
+      SubscribeAccountList: [{ Subscriber_Account: "jared" }, { Subscriber_Account: "leckie" }],
+      EventTime: publishedTime,
+    },
+  },
+  "after-info-changed": {
+    summary: "leckie changed name, introduction, picture and organization",
+    inLife: true,
+    platform: "RESTAPI",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterOfficialAccountInfoChanged",
+      Official_Account: "@TOA#_test_OA_for_penn",
+      Operator_Account: "leckie",
+      Introduction: "NewNotification",
+      Name: "NewName",
+      FaceUrl: "http://this.is.newface.url",
+      Organization: "NewOrganization",
+      EventTime: publishedTime,
+    },
+  },
+  "after-destroyed": {
+    summary: "the account was destroyed",
+    inLife: true,
+    platform: "RESTAPI",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterOfficialAccountDestroyed",
+      Official_Account: "@TOA#_test_OA_for_penn",
+      Owner_Account: "107867",
+      Name: "TestOfficialAccount",
+      EventTime: publishedTime,
+    },
+  },
+  "state-change": {
+    summary: "jared logged in: a webhook of another family, to be answered and otherwise ignored",
+    inLife: false,
+    platform: "macOS",
+    body: {
+      CallbackCommand: "State.StateChange",
+      EventTime: publishedTime,
+      Info: { Action: "Login", To_Account: "jared", Reason: "Register" },
+    },
+  },
+};

@@ -1,0 +1,327 @@
+// The settings: one table, from which the file, the environment, the checks and the README's table all follow.
+import { readFileSync } from "node:fs";
+import { isMap, isScalar, type Node, parseDocument } from "yaml";
+import { didYouMean } from "./nearest.ts";
+import { type LogLevel, logLevels } from "./telemetry/logger.ts";
+
+/** An address to listen on. */
+export interface ListenAddress {
+  host: string;
+  /** 0 picks a free one. */
+  port: number;
+}
+
+/** An app whose webhooks and calls are accepted. */
+export interface AppConfig {
+  /** SDKAppID. */
+  id: number;
+  /** Tokens of the console's webhook authentication. */
+  tokens: string[];
+}
+
+/** Everything that can be set. */
+export interface Config {
+  apps: AppConfig[];
+  webhook: {
+    listen: ListenAddress;
+    budgetMs: number;
+    maxBodyBytes: number;
+    fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny" };
+  };
+  api: { listen: ListenAddress };
+  grpc: { listen: ListenAddress };
+  database: string;
+  policy: string;
+  log: { level: LogLevel };
+}
+
+/** One setting. */
+export interface Setting<T> {
+  /** Where it stands in the file, such as `webhook.listen`. */
+  key: string;
+  /** The variable that overrides the file. */
+  env: string;
+  /** What counts when neither says anything, as one would write it; empty when there is no default. */
+  default: string;
+  meaning: string;
+  /** Reads a value from the file or a variable's text. Throws Invalid. */
+  read(value: unknown): T;
+}
+
+/** A value that a setting cannot have; the message says what it must be. */
+class Invalid extends Error {}
+
+/** All settings, in the order of the README's table. */
+export const settings = {
+  apps: {
+    key: "apps",
+    env: "GATEHOUSE_APPS",
+    default: "",
+    meaning:
+      "The apps that are served, by SDKAppID, each with the webhook tokens of the console, if any: `1400000000=tokenA|tokenB,1400000001`.",
+    read: readApps,
+  },
+  webhookListen: {
+    key: "webhook.listen",
+    env: "GATEHOUSE_WEBHOOK_LISTEN",
+    default: "127.0.0.1:8080",
+    meaning: "Where Chat's webhooks arrive. Port 0 picks a free one, here and below.",
+    read: readAddress,
+  },
+  webhookBudgetMs: {
+    key: "webhook.budget_ms",
+    env: "GATEHOUSE_WEBHOOK_BUDGET_MS",
+    default: "1500",
+    meaning: "Milliseconds until a webhook is answered by the fallback; Chat gives up after 2000.",
+    read: wholeNumber(10, 1900),
+  },
+  webhookMaxBodyBytes: {
+    key: "webhook.max_body_bytes",
+    env: "GATEHOUSE_WEBHOOK_MAX_BODY_BYTES",
+    default: "262144",
+    meaning: "Bytes that a webhook's body may have; larger ones get 413.",
+    read: wholeNumber(16_384, 16_777_216),
+  },
+  fallbackCreateAccount: {
+    key: "webhook.fallback.create_account",
+    env: "GATEHOUSE_WEBHOOK_FALLBACK_CREATE_ACCOUNT",
+    default: "allow",
+    meaning: "The answer to a creation when no verdict can be had in time: allow or deny.",
+    read: oneOf(["allow", "deny"] as const),
+  },
+  fallbackAddSubscribers: {
+    key: "webhook.fallback.add_subscribers",
+    env: "GATEHOUSE_WEBHOOK_FALLBACK_ADD_SUBSCRIBERS",
+    default: "allow",
+    meaning: "The answer to a subscription when no verdict can be had in time: allow or deny.",
+    read: oneOf(["allow", "deny"] as const),
+  },
+  apiListen: {
+    key: "api.listen",
+    env: "GATEHOUSE_API_LISTEN",
+    default: "127.0.0.1:8081",
+    meaning: "Where Connect, gRPC-Web and JSON calls, /healthz, /readyz and /metrics are served. Loopback only.",
+    read: readLoopbackAddress,
+  },
+  grpcListen: {
+    key: "grpc.listen",
+    env: "GATEHOUSE_GRPC_LISTEN",
+    default: "127.0.0.1:9090",
+    meaning: "Where gRPC calls are served. Loopback only.",
+    read: readLoopbackAddress,
+  },
+  database: {
+    key: "database",
+    env: "GATEHOUSE_DATABASE",
+    default: "data/gatehouse.db",
+    meaning: "The SQLite file that keeps everything; made when it is not there.",
+    read: readDatabase,
+  },
+  policy: {
+    key: "policy",
+    env: "GATEHOUSE_POLICY",
+    default: "config/policy.yaml",
+    meaning: "The policy file; it goes live at start and whenever it changes, if it is good.",
+    read: nonEmptyText,
+  },
+  logLevel: {
+    key: "log.level",
+    env: "GATEHOUSE_LOG_LEVEL",
+    default: "info",
+    meaning: `How much is logged: ${logLevels.join(", ")}.`,
+    read: oneOf(logLevels),
+  },
+} satisfies Record<string, Setting<unknown>>;
+
+/** The variable that names the file. Here as with every setting, an empty variable says nothing. */
+export const configFileEnv = "GATEHOUSE_CONFIG";
+
+/** The file that is read when nothing names one and it is there. */
+export const defaultConfigFile = "config/gatehouse.yaml";
+
+/** The settings, or everything that is wrong with them, a line each. */
+export type ConfigRead = { config: Config; problems: []; warnings: string[] } | { config: undefined; problems: string[] };
+
+/** Reads the file (the named one, `GATEHOUSE_CONFIG`, or the default one) and the environment. Paths are relative to the working directory. */
+export function loadConfig(env: NodeJS.ProcessEnv, file: string | undefined = env[configFileEnv] || undefined): ConfigRead {
+  try {
+    return readConfig(env, readFileSync(file ?? defaultConfigFile, "utf8"), file ?? defaultConfigFile);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (file === undefined && code === "ENOENT") return readConfig(env, "", defaultConfigFile);
+    return { config: undefined, problems: [`${file ?? defaultConfigFile}: cannot be read: ${message}`] };
+  }
+}
+
+/** Makes settings from a file's text and the environment. */
+export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): ConfigRead {
+  const problems: string[] = [];
+  const values = readFileValues(text, file, problems);
+  const get = <T>(setting: Setting<T>): T => {
+    const fromEnv = env[setting.env] || undefined;
+    const fromFile = values.get(setting.key);
+    const [where, value] =
+      fromEnv !== undefined ? [setting.env, fromEnv] : [fromFile?.where ?? setting.key, fromFile?.value ?? setting.default];
+    try {
+      return setting.read(value);
+    } catch (error) {
+      if (!(error instanceof Invalid)) throw error;
+      problems.push(`${where}: ${error.message}`);
+      return undefined as T;
+    }
+  };
+  const config: Config = {
+    apps: get(settings.apps),
+    webhook: {
+      listen: get(settings.webhookListen),
+      budgetMs: get(settings.webhookBudgetMs),
+      maxBodyBytes: get(settings.webhookMaxBodyBytes),
+      fallback: { createAccount: get(settings.fallbackCreateAccount), addSubscribers: get(settings.fallbackAddSubscribers) },
+    },
+    api: { listen: get(settings.apiListen) },
+    grpc: { listen: get(settings.grpcListen) },
+    database: get(settings.database),
+    policy: get(settings.policy),
+    log: { level: get(settings.logLevel) },
+  };
+  return problems.length === 0 ? { config, problems: [], warnings: unknownVariables(env) } : { config: undefined, problems };
+}
+
+/** Says of each variable that looks like a setting and is none. Not an error: container platforms make such variables from service names. */
+function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = [configFileEnv, ...Object.values(settings).map((setting) => setting.env)];
+  return Object.keys(env)
+    .filter((name) => name.startsWith("GATEHOUSE_") && !known.includes(name) && !clientEnv.has(name))
+    .map((name) => `${name}: no such setting; ignored.${didYouMean(name, known)}`);
+}
+
+/** Variables that the commands read, not the service. */
+const clientEnv = new Set(["GATEHOUSE_SERVER", "GATEHOUSE_WEBHOOK_URL", "GATEHOUSE_WEBHOOK_TOKEN", "GATEHOUSE_APP"]);
+
+/** The values in a file by the keys of the settings, with where they stand. */
+function readFileValues(text: string, file: string, problems: string[]): Map<string, { where: string; value: unknown }> {
+  const values = new Map<string, { where: string; value: unknown }>();
+  const document = parseDocument(text);
+  for (const error of document.errors) problems.push(`${file}: ${error.message.split("\n", 1)[0]}`);
+  const keys = Object.values(settings).map((setting) => setting.key);
+  const where = (node: Node | null | undefined) => `${file}:${text.slice(0, node?.range?.[0] ?? 0).split("\n").length}`;
+  const walk = (node: unknown, prefix: string): void => {
+    if (!isMap(node)) {
+      problems.push(`${where(node as Node)}: ${prefix.slice(0, -1) || "the file"} must be a mapping of settings.`);
+      return;
+    }
+    for (const { key, value } of node.items) {
+      const name = prefix + (isScalar(key) ? String(key.value) : "?");
+      if (keys.includes(name)) {
+        values.set(name, { where: `${where(key as Node)}: ${name}`, value: (value as Node | null)?.toJS(document) ?? "" });
+      } else if (keys.some((known) => known.startsWith(`${name}.`))) {
+        if (value !== null && !(isScalar(value) && value.value === null)) walk(value, `${name}.`);
+      } else {
+        problems.push(`${where(key as Node)}: ${name}: no such setting.${didYouMean(name, keys)}`);
+      }
+    }
+  };
+  if (document.errors.length === 0 && document.contents !== null) walk(document.contents, "");
+  return values;
+}
+
+function readApps(value: unknown): AppConfig[] {
+  const apps = typeof value === "string" ? readAppsText(value) : readAppsList(value);
+  if (apps.length === 0)
+    throw new Invalid('at least one app must be given, by its SDKAppID: set GATEHOUSE_APPS=1400000000, or "apps" in the file.');
+  const seen = new Set<number>();
+  for (const { id } of apps) {
+    if (seen.has(id)) throw new Invalid(`app ${id} is given twice.`);
+    seen.add(id);
+  }
+  return apps;
+}
+
+function readAppsText(text: string): AppConfig[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.filter(Boolean).map((part) => {
+    const equals = part.indexOf("=");
+    const id = equals === -1 ? part : part.slice(0, equals);
+    const tokens = equals === -1 ? [] : part.slice(equals + 1).split("|");
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)) };
+  });
+}
+
+function readAppsList(value: unknown): AppConfig[] {
+  if (!Array.isArray(value)) throw new Invalid("must be a list of apps, such as: [{ id: 1400000000 }].");
+  return value.map((item: unknown) => {
+    if (typeof item === "number") return { id: readAppId(item), tokens: [] };
+    if (typeof item !== "object" || item === null)
+      throw new Invalid("each app must be a number or have an id, such as: { id: 1400000000 }.");
+    const { id, tokens = [], ...rest } = item as Record<string, unknown>;
+    const [unknownKey] = Object.keys(rest);
+    if (unknownKey !== undefined) throw new Invalid(`an app has no "${unknownKey}"; it has id and tokens.`);
+    if (!Array.isArray(tokens)) throw new Invalid(`the tokens of app ${id} must be a list.`);
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, String(id))) };
+  });
+}
+
+function readAppId(value: unknown): number {
+  const id = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  if (typeof id === "number" && Number.isInteger(id) && id > 0 && id < 2 ** 32) return id;
+  throw new Invalid(`"${String(value)}" is not an SDKAppID; that is a whole number such as 1400000000.`);
+}
+
+function readToken(value: unknown, app: string): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new Invalid(`a token of app ${app} is empty or not text; put it in quotes, or leave it out.`);
+}
+
+function readAddress(value: unknown): ListenAddress {
+  const match = typeof value === "string" ? /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value) : null;
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port > 65535) throw new Invalid(`must be host:port, such as 127.0.0.1:8080, not ${quoted(value)}.`);
+  return { host, port };
+}
+
+function readLoopbackAddress(value: unknown): ListenAddress {
+  const address = readAddress(value);
+  if (isLoopback(address.host)) return address;
+  throw new Invalid(
+    `refuses to listen on ${address.host}: without authentication only loopback is allowed, such as 127.0.0.1:${address.port}.`,
+  );
+}
+
+/** Whether only this machine can reach the host. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+function readDatabase(value: unknown): string {
+  const path = nonEmptyText(value);
+  if (/^[a-z][a-z0-9+]*:\/\//i.test(path))
+    throw new Invalid("only a path to an SQLite file is understood by this version, such as data/gatehouse.db.");
+  return path;
+}
+
+function nonEmptyText(value: unknown): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new Invalid(`must be text, not ${quoted(value)}.`);
+}
+
+function wholeNumber(min: number, max: number): (value: unknown) => number {
+  return (value) => {
+    const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+    if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max) return number;
+    throw new Invalid(`must be a whole number from ${min} to ${max}, not ${quoted(value)}.`);
+  };
+}
+
+function oneOf<T extends string>(words: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new Invalid(`must be one of ${words.join(", ")}, not ${quoted(value)}.`);
+  };
+}
+
+function quoted(value: unknown): string {
+  if (value === "" || value === null || value === undefined) return "nothing";
+  return typeof value === "object" ? "a list or mapping" : `"${String(value)}"`;
+}

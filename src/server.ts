@@ -1,0 +1,221 @@
+// Puts everything together: the only place that knows concrete classes.
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Code, createClient, type Transport } from "@connectrpc/connect";
+import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
+import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
+import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
+import { ListService } from "../gen/gatehouse/v1/list_service_pb.ts";
+import { ModerationService } from "../gen/gatehouse/v1/moderation_service_pb.ts";
+import type { Config, ListenAddress } from "./config.ts";
+import { GatehouseError } from "./errors.ts";
+import { createCheckApp } from "./moderation/apps.ts";
+import { createDecide } from "./moderation/decide.ts";
+import { createLists } from "./moderation/lists.ts";
+import { createLivePolicy, type PolicyLoaded } from "./moderation/live-policy.ts";
+import { createRecord } from "./moderation/record.ts";
+import { createAccountService } from "./rpc/account-service.ts";
+import { createApiListener } from "./rpc/api-listener.ts";
+import { createConnectDoor } from "./rpc/connect-door.ts";
+import { createDecisionService } from "./rpc/decision-service.ts";
+import { createGrpcDoor } from "./rpc/grpc-door.ts";
+import { serve } from "./rpc/implementation.ts";
+import { createInterceptors } from "./rpc/interceptors.ts";
+import { createListService } from "./rpc/list-service.ts";
+import { createLocalDoor } from "./rpc/local-door.ts";
+import { createModerationService } from "./rpc/moderation-service.ts";
+import { openSqliteStore } from "./storage/sqlite/sqlite-store.ts";
+import { createBurstGate, type Logger } from "./telemetry/logger.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { version } from "./version.ts";
+import { createGateway } from "./webhook/gateway.ts";
+import { createVerify } from "./webhook/verify.ts";
+import { createWebhookListener, type WebhookReport } from "./webhook/webhook-listener.ts";
+
+/** A running Gatehouse. */
+export interface GatehouseServer {
+  /** Where the listeners are, with the ports that port 0 picked. */
+  webhook: ListenAddress;
+  api: ListenAddress;
+  grpc: ListenAddress;
+  /** The door for callers in this process. */
+  localDoor: Transport;
+  /** Stops accepting, lets what was accepted end (at most `graceMs`), commits, closes. Calling it again does nothing more. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** How long one burst of the same trouble keeps the log quiet. */
+const burstQuietMs = 10_000;
+
+/** How long a request may take to arrive, in milliseconds: its headers, and all of it. */
+const arrival = { headersTimeout: 5_000, requestTimeout: 10_000 };
+
+/** Starts everything. Rejects with an error for people when it cannot, and leaves nothing running. */
+export async function startServer(config: Config, log: Logger, now: () => number = Date.now): Promise<GatehouseServer> {
+  const closers: (() => unknown)[] = [];
+  const closeAll = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return await start(config, log, now, closers);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, now: () => number, closers: (() => unknown)[]): Promise<GatehouseServer> {
+  const metrics = createMetrics(version);
+  const store = await openSqliteStore({ path: config.database });
+  closers.push(() => store.close());
+
+  const policies = createLivePolicy({ store });
+  await loadFirstPolicy();
+  const unwatch = policies.watchFile(config.policy, reportPolicy);
+  closers.push(unwatch);
+
+  const checkApp = createCheckApp(config.apps.map((app) => app.id));
+  const services = [
+    serve(
+      ModerationService,
+      createModerationService({
+        decide: createDecide({ store, livePolicy: policies.current, checkApp, now }),
+        record: createRecord({ store, checkApp, now }),
+      }),
+    ),
+    serve(DecisionService, createDecisionService({ store })),
+    serve(AccountService, createAccountService({ store })),
+    serve(ListService, createListService({ lists: createLists({ store, now }) })),
+  ];
+  const onInternalError = (error: unknown) => log.error({ error }, "a call failed by a mistake in Gatehouse");
+  const localDoor = createLocalDoor({
+    services,
+    interceptors: createInterceptors({
+      onCall: ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs),
+      onInternalError,
+    }),
+    onLateError: onInternalError,
+  });
+
+  let stopping = false;
+  const descs = services.map(({ service }) => service);
+  const grpcDoor = createGrpcDoor({ localDoor, services: descs, onInternalError });
+  const ready = async () => {
+    if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
+    policies.current();
+    await store.check();
+  };
+  const apiServer = createServer(
+    { ...arrival },
+    createApiListener({ connectDoor: createConnectDoor({ localDoor, services: descs, onInternalError }), ready, metrics: metrics.render }),
+  );
+  const webhookServer = createServer(
+    { ...arrival },
+    createWebhookListener({
+      gateway: createGateway({ client: createClient(ModerationService, localDoor), fallbacks: config.webhook.fallback }),
+      verify: createVerify(config.apps, now),
+      budgetMs: config.webhook.budgetMs,
+      maxBodyBytes: config.webhook.maxBodyBytes,
+      onAnswered: createWebhookReporter(),
+    }),
+  );
+  const grpc = await listening("grpc.listen", config.grpc.listen, () => grpcDoor.listen(config.grpc.listen.host, config.grpc.listen.port));
+  closers.push(() => grpcDoor.close(0));
+  const api = await listening("api.listen", config.api.listen, () => listen(apiServer, config.api.listen));
+  closers.push(() => closeServer(apiServer, 0));
+  const webhook = await listening("webhook.listen", config.webhook.listen, () => listen(webhookServer, config.webhook.listen));
+  grpcDoor.setServing(true);
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (graceMs: number) => {
+    stopping = true;
+    grpcDoor.setServing(false);
+    unwatch();
+    await Promise.all([closeServer(webhookServer, graceMs), closeServer(apiServer, graceMs), grpcDoor.close(graceMs)]);
+    await store.close();
+  };
+  return {
+    webhook,
+    api,
+    grpc,
+    localDoor,
+    stop(graceMs) {
+      stopped ??= stop(graceMs);
+      return stopped;
+    },
+  };
+
+  async function loadFirstPolicy(): Promise<void> {
+    const restored = await policies.restore();
+    const loaded = await policies.loadFile(config.policy);
+    reportPolicy(loaded);
+    if (loaded.kind !== "refused" || restored) return;
+    throw new GatehouseError(
+      ErrorReason.INVALID_REQUEST,
+      `The policy cannot be used, and there is none from before:\n${loaded.problem}\nCorrect it, or name another file with GATEHOUSE_POLICY.`,
+    );
+  }
+
+  function reportPolicy(loaded: PolicyLoaded): void {
+    metrics.policyLoaded(loaded.kind);
+    if (loaded.kind === "live") {
+      log.info({ policy: loaded.policy.name, version: loaded.policy.version, file: config.policy }, "a policy is live");
+    } else if (loaded.kind === "refused") {
+      log.error({ file: config.policy, problem: loaded.problem }, "the policy file is refused; the last good policy stays in force");
+    }
+  }
+
+  function createWebhookReporter(): (report: WebhookReport) => void {
+    const gate = createBurstGate(burstQuietMs, now);
+    return ({ command, outcome, status, durationMs, problem }) => {
+      metrics.webhookAnswered(command, outcome, durationMs);
+      if (problem === undefined) return;
+      const burst = gate(`${command} ${outcome}`);
+      if (burst !== undefined) log.warn({ command, outcome, status, problem, leftOut: burst.leftOut }, "a webhook was not decided");
+    };
+  }
+}
+
+/** A gRPC code as its specification writes it, such as INVALID_ARGUMENT; OK for none. */
+function codeName(code: Code | undefined): string {
+  return code === undefined ? "OK" : (codeNames.get(code) ?? "UNKNOWN");
+}
+
+const codeNames = new Map(
+  Object.entries(Code).flatMap(([name, code]) =>
+    typeof code === "number" ? [[code, name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()] as const] : [],
+  ),
+);
+
+/** Listens, and says in words for people why it cannot. */
+async function listening<T>(setting: string, { host, port }: ListenAddress, listenNow: () => Promise<T>): Promise<T> {
+  try {
+    return await listenNow();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "EADDRINUSE" || /EADDRINUSE/.test(message) ? "the port is taken; stop what uses it or choose another" : message;
+    throw new GatehouseError(ErrorReason.INVALID_REQUEST, `${setting}: cannot listen on ${host}:${port}: ${why}.`, { cause: error });
+  }
+}
+
+function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve({ host, port: (server.address() as AddressInfo).port });
+    });
+  });
+}
+
+/** Stops accepting, waits for what is in flight, and cuts what is left after `graceMs`. */
+function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,106 @@
+// The doors through which a behaviour case is run: each decides and records in its own way, and all must tell the same.
+import { create, toJson } from "@bufbuild/protobuf";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { type Decision, DecisionSchema, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { type DecideRequest, DecideRequestSchema, ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { type TestGatehouse, testApp } from "../gatehouse.ts";
+
+/** An action as cases write it. */
+export type CaseAction =
+  | { operator?: string; owner?: string; name: string }
+  | { account_id: string; operator?: string; subscribers: string[] };
+
+/** What a door says of an action, in the words that all doors have. */
+export interface Answer {
+  verdict: "allow" | "deny";
+  code: number;
+  message: string;
+  refused: string[];
+}
+
+/** A door, and the decision that it left in the store. */
+export interface Door {
+  name: string;
+  decide(gatehouse: TestGatehouse, action: CaseAction): Promise<{ answer: Answer; recorded: object }>;
+}
+
+/** The RPC doors, by the transport a client would use. */
+export const rpcTransports: Record<string, (gatehouse: TestGatehouse) => Transport> = {
+  local: (g) => g.server.localDoor,
+  grpc: (g) => createGrpcTransport({ baseUrl: `http://127.0.0.1:${g.server.grpc.port}` }),
+  "connect with JSON": (g) => createConnectTransport({ baseUrl: g.apiUrl, httpVersion: "1.1", useBinaryFormat: false }),
+  "connect with protobuf": (g) => createConnectTransport({ baseUrl: g.apiUrl, httpVersion: "1.1", useBinaryFormat: true }),
+  "grpc-web": (g) => createGrpcWebTransport({ baseUrl: g.apiUrl, httpVersion: "1.1" }),
+};
+
+export const doors: Door[] = [
+  ...Object.entries(rpcTransports).map(([name, transport]) => ({
+    name,
+    async decide(gatehouse: TestGatehouse, action: CaseAction) {
+      const client: Client<typeof ModerationService> = createClient(ModerationService, transport(gatehouse));
+      const { decision } = await client.decide(requestOf(action));
+      if (decision === undefined) throw new Error("no decision");
+      return { answer: answerOf(decision), recorded: await recorded(gatehouse, decision.decisionId) };
+    },
+  })),
+  {
+    name: "webhook",
+    async decide(gatehouse, action) {
+      const { answer } = await gatehouse.post(...webhookOf(action));
+      const {
+        ErrorCode,
+        ErrorInfo,
+        RefusedSubscribers_Account: refused = [],
+      } = answer as {
+        ErrorCode: number;
+        ErrorInfo: string;
+        RefusedSubscribers_Account?: string[];
+      };
+      return {
+        answer: { verdict: ErrorCode === 0 ? "allow" : "deny", code: ErrorCode, message: ErrorInfo, refused },
+        recorded: await recorded(gatehouse),
+      };
+    },
+  },
+];
+
+export function requestOf(action: CaseAction): DecideRequest {
+  return create(DecideRequestSchema, {
+    appId: testApp,
+    action:
+      "name" in action
+        ? { case: "createAccount", value: action }
+        : {
+            case: "addSubscribers",
+            value: { accountId: action.account_id, operator: action.operator ?? "", subscribers: action.subscribers },
+          },
+  });
+}
+
+function webhookOf(action: CaseAction): [command: string, body: object] {
+  if ("name" in action) {
+    const body = { Operator_Account: action.operator, Owner_Account: action.owner, Name: action.name };
+    return ["OfficialAccount.CallbackBeforeCreateOfficialAccount", body];
+  }
+  const SubscribeAccountList = action.subscribers.map((Subscriber_Account) => ({ Subscriber_Account }));
+  const body = { Official_Account: action.account_id, Operator_Account: action.operator, SubscribeAccountList };
+  return ["OfficialAccount.CallbackBeforeAddSubscriber", body];
+}
+
+function answerOf({ verdict, code, message, refused }: Decision): Answer {
+  return { verdict: verdict === Verdict.ALLOW ? "allow" : "deny", code, message, refused: refused.map((r) => r.subscriber) };
+}
+
+/** A decision as the store has it (the latest one, unless an id is given), without what differs from door to door. */
+async function recorded(gatehouse: TestGatehouse, decisionId?: string): Promise<object> {
+  const client = createClient(DecisionService, gatehouse.server.localDoor);
+  const decision =
+    decisionId === undefined
+      ? (await client.listDecisions({ pageSize: 1 })).decisions[0]
+      : (await client.getDecision({ decisionId })).decision;
+  if (decision === undefined) throw new Error("nothing was recorded");
+  const { decisionId: _id, origin: _origin, decideTime: _time, ...rest } = toJson(DecisionSchema, decision) as Record<string, unknown>;
+  return rest;
+}

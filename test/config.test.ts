@@ -1,0 +1,98 @@
+// Settings: the file, the variables, the defaults, and what is said of wrong ones.
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { loadConfig, readConfig, settings } from "../src/config.ts";
+
+const problemsOf = (text: string, env: Record<string, string> = {}) => readConfig(env, text, "g.yaml").problems;
+
+describe("settings", () => {
+  it("have the defaults of the table when only the app is given", () => {
+    const { config } = readConfig({ GATEHOUSE_APPS: "1400000000" }, "", "g.yaml");
+    expect(config).toEqual({
+      apps: [{ id: 1400000000, tokens: [] }],
+      webhook: {
+        listen: { host: "127.0.0.1", port: 8080 },
+        budgetMs: 1500,
+        maxBodyBytes: 262144,
+        fallback: { createAccount: "allow", addSubscribers: "allow" },
+      },
+      api: { listen: { host: "127.0.0.1", port: 8081 } },
+      grpc: { listen: { host: "127.0.0.1", port: 9090 } },
+      database: "data/gatehouse.db",
+      policy: "config/policy.yaml",
+      log: { level: "info" },
+    });
+  });
+
+  it("of the starter configuration are the defaults", () => {
+    expect(loadConfig({}).config).toEqual(readConfig({ GATEHOUSE_APPS: "1400000000" }, "", "none").config);
+  });
+
+  it("are read from the file, and variables go before it", () => {
+    const text = "apps: [{ id: 5, tokens: [a, b] }, 6]\nwebhook: { listen: '[::1]:0', budget_ms: 100 }\ndatabase: x.db";
+    expect(readConfig({ GATEHOUSE_WEBHOOK_BUDGET_MS: "200" }, text, "g.yaml").config).toMatchObject({
+      apps: [
+        { id: 5, tokens: ["a", "b"] },
+        { id: 6, tokens: [] },
+      ],
+      webhook: { listen: { host: "::1", port: 0 }, budgetMs: 200 },
+      database: "x.db",
+    });
+  });
+
+  it("take apps with tokens from the variable", () => {
+    expect(readConfig({ GATEHOUSE_APPS: "1400000000=tokenA|tokenB, 1400000001" }, "", "g").config?.apps).toEqual([
+      { id: 1400000000, tokens: ["tokenA", "tokenB"] },
+      { id: 1400000001, tokens: [] },
+    ]);
+  });
+
+  it("are all checked before anything is said", () => {
+    const text = "webhok: {}\nwebhook: { budget_ms: soon, fallback: { create_account: maybe } }\nlog: { level: 3 }";
+    expect(problemsOf(text, { GATEHOUSE_API_LISTEN: "0.0.0.0:1" })).toEqual([
+      "g.yaml:1: webhok: no such setting.",
+      'apps: at least one app must be given, by its SDKAppID: set GATEHOUSE_APPS=1400000000, or "apps" in the file.',
+      'g.yaml:2: webhook.budget_ms: must be a whole number from 10 to 1900, not "soon".',
+      'g.yaml:2: webhook.fallback.create_account: must be one of allow, deny, not "maybe".',
+      "GATEHOUSE_API_LISTEN: refuses to listen on 0.0.0.0: without authentication only loopback is allowed, such as 127.0.0.1:1.",
+      'g.yaml:3: log.level: must be one of trace, debug, info, warn, error, silent, not "3".',
+    ]);
+  });
+
+  it.each([
+    ["apps: 5", "must be a list of apps"],
+    ["apps: [x]", "each app must be a number"],
+    ["apps: [{ id: x }]", '"x" is not an SDKAppID'],
+    ["apps: [{ id: 5, tokken: a }]", 'an app has no "tokken"'],
+    ["apps: [{ id: 5, tokens: [1] }]", "a token of app 5 is empty or not text"],
+    ["apps: [5, 5]", "app 5 is given twice"],
+    ["apps: [5000000000]", "is not an SDKAppID"],
+    ["apps: [5]\nwebhook: { listen: 8080 }", "must be host:port"],
+    ["apps: [5]\nwebhook: { listen: 'a:99999' }", "must be host:port"],
+    ["apps: [5]\nwebhook: 3", "webhook must be a mapping of settings"],
+    ["apps: [5]\npolicy:", "must be text, not nothing"],
+    ["apps: [5]\ndatabase: postgres://x", "only a path to an SQLite file"],
+    ["apps: [", "g.yaml:"],
+    ["- a", "the file must be a mapping of settings"],
+  ])("refuse %j", (text, message) => {
+    expect(problemsOf(text).join("\n")).toContain(message);
+  });
+
+  it("warn of variables that look like settings: container platforms make some", () => {
+    const read = readConfig({ GATEHOUSE_APPS: "5", GATEHOUSE_POLICEY: "x", GATEHOUSE_SERVER: "y" }, "", "g");
+    expect(read.config === undefined ? [] : read.warnings).toEqual([
+      'GATEHOUSE_POLICEY: no such setting; ignored. Did you mean "GATEHOUSE_POLICY"?',
+    ]);
+  });
+
+  it("say when the named file is not there", () => {
+    expect(loadConfig({ GATEHOUSE_CONFIG: "/no/such.yaml" }).problems.join()).toContain("/no/such.yaml: cannot be read: ENOENT");
+  });
+
+  it("stand in the README as they are", () => {
+    const readme = readFileSync("README.md", "utf8");
+    for (const { key, env, default: value, meaning } of Object.values(settings)) {
+      expect(readme).toContain(`| \`${key}\` | \`${env}\` | ${value === "" ? "" : `\`${value}\``} | ${meaning} |`);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+// Starts the real service for tests: free ports, a database in a folder of its own, a policy from a text.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readConfig } from "../src/config.ts";
+import { type GatehouseServer, startServer } from "../src/server.ts";
+import { createLogger } from "../src/telemetry/logger.ts";
+
+/** A running service and what tests do with it. */
+export interface TestGatehouse extends AsyncDisposable {
+  server: GatehouseServer;
+  folder: string;
+  /** What was logged, a line each. */
+  log: string[];
+  webhookUrl: string;
+  apiUrl: string;
+  /** Posts a webhook of app 1400000000; `body` is sent as JSON unless it is text. */
+  post(
+    command: string,
+    body: unknown,
+    options?: { query?: Record<string, string>; path?: string },
+  ): Promise<{ status: number; answer: unknown }>;
+  /** Rewrites the policy file. */
+  writePolicy(text: string): void;
+}
+
+export const testApp = 1400000000;
+
+/** Starts it; `env` overrides settings. With `folder`, goes on with what an earlier one left there. */
+export async function startGatehouse({
+  policy,
+  env = {},
+  folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
+}: {
+  policy?: string;
+  env?: Record<string, string>;
+  folder?: string;
+} = {}): Promise<TestGatehouse> {
+  const policyFile = policy === undefined ? "config/policy.yaml" : join(folder, "policy.yaml");
+  if (policy !== undefined) writeFileSync(policyFile, policy);
+  const settings = {
+    GATEHOUSE_APPS: String(testApp),
+    GATEHOUSE_WEBHOOK_LISTEN: "127.0.0.1:0",
+    GATEHOUSE_API_LISTEN: "127.0.0.1:0",
+    GATEHOUSE_GRPC_LISTEN: "127.0.0.1:0",
+    GATEHOUSE_DATABASE: join(folder, "gatehouse.db"),
+    GATEHOUSE_POLICY: policyFile,
+    ...env,
+  };
+  const { config, problems } = readConfig(settings, "", "none");
+  if (config === undefined) throw new Error(problems.join("\n"));
+  const log: string[] = [];
+  const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }));
+  const webhookUrl = `http://127.0.0.1:${server.webhook.port}`;
+  return {
+    server,
+    folder,
+    log,
+    webhookUrl,
+    apiUrl: `http://127.0.0.1:${server.api.port}`,
+    async post(command, body, { query = {}, path = "/" } = {}) {
+      const parameters = new URLSearchParams({ SdkAppid: String(testApp), CallbackCommand: command, contenttype: "json", ...query });
+      const response = await fetch(`${webhookUrl}${path}?${parameters}`, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      });
+      return { status: response.status, answer: await response.json() };
+    },
+    writePolicy: (text) => writeFileSync(policyFile, text),
+    async [Symbol.asyncDispose]() {
+      await server.stop(0);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
