@@ -1,0 +1,93 @@
+// The frame shared by normalize and skeleton: compatibility forms, invisible characters, marks and white space; each adds what becomes of a letter.
+
+/** Characters without a visible form of their own: default ignorables, controls that are not white space, interlinear annotations. */
+const invisible = /[\p{Default_Ignorable_Code_Point}\u{FFF9}-\u{FFFB}]|(?!\p{White_Space})\p{Cc}/u;
+/** White space, and the braille pattern that is as blank. */
+const blank = /[\p{White_Space}\u{2800}]/u;
+const mark = /\p{M}/u;
+/** Marks that no script's spelling outside of Latin, Greek, Cyrillic and scholarly use depends on: accents, strike-throughs, enclosures. */
+const noise = /[\u{300}-\u{36F}\u{1AB0}-\u{1AFF}\u{1DC0}-\u{1DFF}\u{20D0}-\u{20FF}\u{FE20}-\u{FE2F}]/u;
+/** What loses every mark that follows it. */
+const bareBase = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{ASCII}]/u;
+
+/** What one code point of the input becomes. */
+interface Piece {
+  /** Marks it starts with; they stay only after a base that keeps its marks. */
+  head: string;
+  text: string;
+  /** Whether marks after it are dropped; undefined when that is as it was before. */
+  dropsMarks: boolean | undefined;
+}
+
+/** More code points than any living script has; beyond it the cache starts anew, so that hostile text cannot grow it without bound. */
+const maxCachedAstral = 8192;
+
+/**
+ * Returns a pure function over text: compatibility decomposition; invisible characters removed; marks removed as the patterns above say; every
+ * other character replaced by `letter(character)`; white space collapsed and trimmed; canonical composition. `letter` must be pure, must not
+ * look at neighbours, and must return neither marks nor white space. Takes time linear in the text.
+ */
+export function createTextFolder(letter: (character: string) => string): (text: string) => string {
+  const plane0: (Piece | undefined)[] = [];
+  const astral = new Map<number, Piece>();
+
+  const cut = (codePoint: number): Piece => {
+    let head = "";
+    let text = "";
+    let dropsMarks: boolean | undefined;
+    for (const character of String.fromCodePoint(codePoint).normalize("NFKD")) {
+      if (invisible.test(character)) continue;
+      if (mark.test(character)) {
+        if (noise.test(character) || dropsMarks === true) continue;
+        if (dropsMarks === undefined) head += character;
+        else text += character;
+        continue;
+      }
+      const base = blank.test(character) ? " " : character;
+      text += base === " " ? base : letter(base);
+      dropsMarks = bareBase.test(base);
+    }
+    return { head, text: text.normalize("NFC"), dropsMarks };
+  };
+  const pieceOf = (codePoint: number): Piece => {
+    const known = codePoint < 0x10000 ? plane0[codePoint] : astral.get(codePoint);
+    if (known !== undefined) return known;
+    const piece = cut(codePoint);
+    if (codePoint < 0x10000) plane0[codePoint] = piece;
+    else {
+      if (astral.size >= maxCachedAstral) astral.clear();
+      astral.set(codePoint, piece);
+    }
+    return piece;
+  };
+  // In order, so that the array of pieces starts dense and ASCII is never cut while text is folded.
+  for (let codePoint = 0; codePoint < 0x80; codePoint++) pieceOf(codePoint);
+
+  return (text) => {
+    let folded = "";
+    let afterSpace = true;
+    let dropsMarks = true;
+    let beyondAscii = false;
+    for (let i = 0; i < text.length; i++) {
+      let codePoint = text.charCodeAt(i);
+      if (codePoint >= 0x80) {
+        beyondAscii = true;
+        if (codePoint >= 0xd800 && codePoint < 0xdc00) {
+          codePoint = text.codePointAt(i) ?? codePoint;
+          if (codePoint > 0xffff) i++;
+        }
+      }
+      const piece = pieceOf(codePoint);
+      // A base that keeps its marks is no space, so `afterSpace` stays as it is.
+      if (!dropsMarks) folded += piece.head;
+      if (piece.dropsMarks === undefined) continue;
+      dropsMarks = piece.dropsMarks;
+      const added: string = afterSpace && piece.text.startsWith(" ") ? piece.text.slice(1) : piece.text;
+      if (added === "") continue;
+      folded += added;
+      afterSpace = added.endsWith(" ");
+    }
+    if (afterSpace && folded !== "") folded = folded.slice(0, -1);
+    return beyondAscii ? folded.normalize("NFC") : folded;
+  };
+}
