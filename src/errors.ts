@@ -55,5 +55,9 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.UNKNOWN_METHOD]: Code.Unimplemented,
   [ErrorReason.MALFORMED_MESSAGE]: Code.InvalidArgument,
   [ErrorReason.MESSAGE_TOO_LARGE]: Code.ResourceExhausted,
+  [ErrorReason.POLICY_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.INVALID_POLICY]: Code.InvalidArgument,
+  [ErrorReason.INVALID_ENTRY]: Code.InvalidArgument,
+  [ErrorReason.NO_EARLIER_POLICY]: Code.FailedPrecondition,
   [ErrorReason.INTERNAL]: Code.Internal,
 };

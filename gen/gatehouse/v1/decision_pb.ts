@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { AddSubscribers, CreateAccount } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
+import type { AccountCreated, AccountProfileChanged } from "./event_pb.ts";
+import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Origin } from "./origin_pb.ts";
 import { file_gatehouse_v1_origin } from "./origin_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -16,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/decision.proto.
  */
 export const file_gatehouse_v1_decision: GenFile = /*@__PURE__*/
-  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSKUBAoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCEIICgZhY3Rpb24iPAoHUmVmdXNhbBISCgpzdWJzY3JpYmVyGAEgASgJEgwKBHJ1bGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKfAgoFTWF0Y2gSDAoEcnVsZRgBIAEoCRIkCgZlZmZlY3QYAiABKA4yFC5nYXRlaG91c2UudjEuRWZmZWN0EiQKBG1vZGUYAyABKA4yFi5nYXRlaG91c2UudjEuUnVsZU1vZGUSEgoKc3Vic2NyaWJlchgEIAEoCRINCgVlcnJvchgFIAEoCRIPCgdza2lwcGVkGAYgASgIEigKCHNldmVyaXR5GAcgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Ei8KBmxhYmVscxgIIAMoCzIfLmdhdGVob3VzZS52MS5NYXRjaC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKlwKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfQUxMT1cQARIQCgxWRVJESUNUX0RFTlkQAhITCg9WRVJESUNUX0RJU0NBUkQQAypnCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASEAoMRUZGRUNUX0FMTE9XEAESDwoLRUZGRUNUX0RFTlkQAhIRCg1FRkZFQ1RfUkVGVVNFEAMSDwoLRUZGRUNUX0ZMQUcQBCpSCghSdWxlTW9kZRIZChVSVUxFX01PREVfVU5TUEVDSUZJRUQQABIVChFSVUxFX01PREVfRU5GT1JDRRABEhQKEFJVTEVfTU9ERV9TSEFET1cQAipeCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhAKDFNFVkVSSVRZX0xPVxABEhMKD1NFVkVSSVRZX01FRElVTRACEhEKDVNFVkVSSVRZX0hJR0gQA2IGcHJvdG8z", [file_gatehouse_v1_action, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSL3BQoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJQggKBmFjdGlvbiI6CgRGYWN0EhAKCGZ1bmN0aW9uGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCRINCgV2YWx1ZRgDIAEoCSKrAQoNU2hhZG93T3V0Y29tZRIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRImCgd2ZXJkaWN0GAIgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3QSDAoEY29kZRgDIAEoBRImCgdyZWZ1c2VkGAQgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgFIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaCI8CgdSZWZ1c2FsEhIKCnN1YnNjcmliZXIYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIrACCgVNYXRjaBIMCgRydWxlGAEgASgJEiQKBmVmZmVjdBgCIAEoDjIULmdhdGVob3VzZS52MS5FZmZlY3QSJAoEbW9kZRgDIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZRISCgpzdWJzY3JpYmVyGAQgASgJEg0KBWVycm9yGAUgASgJEg8KB3NraXBwZWQYBiABKAgSKAoIc2V2ZXJpdHkYByABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHkSLwoGbGFiZWxzGAggAygLMh8uZ2F0ZWhvdXNlLnYxLk1hdGNoLkxhYmVsc0VudHJ5Eg8KB21lc3NhZ2UYCSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASpcCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIRCg1WRVJESUNUX0FMTE9XEAESEAoMVkVSRElDVF9ERU5ZEAISEwoPVkVSRElDVF9ESVNDQVJEEAMqZwoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEhAKDEVGRkVDVF9BTExPVxABEg8KC0VGRkVDVF9ERU5ZEAISEQoNRUZGRUNUX1JFRlVTRRADEg8KC0VGRkVDVF9GTEFHEAQqUgoIUnVsZU1vZGUSGQoVUlVMRV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRUlVMRV9NT0RFX0VORk9SQ0UQARIUChBSVUxFX01PREVfU0hBRE9XEAIqXgoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIQCgxTRVZFUklUWV9MT1cQARITCg9TRVZFUklUWV9NRURJVU0QAhIRCg1TRVZFUklUWV9ISUdIEANiBnByb3RvMw", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * A verdict with its evidence, as it was recorded and answered.
@@ -60,7 +62,8 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * What was asked. Always set, unless it is of a kind that this schema does not have yet.
+   * What it is about: an action that was asked, or an event that rules flagged. Always set, unless it is of a kind that this schema does not
+   * have yet.
    *
    * @generated from oneof gatehouse.v1.Decision.action
    */
@@ -80,6 +83,22 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
      */
     value: AddSubscribers;
     case: "addSubscribers";
+  } | {
+    /**
+     * An account was created, and rules flagged that.
+     *
+     * @generated from field: gatehouse.v1.AccountCreated account_created = 12;
+     */
+    value: AccountCreated;
+    case: "accountCreated";
+  } | {
+    /**
+     * An account's profile was changed, and rules flagged that.
+     *
+     * @generated from field: gatehouse.v1.AccountProfileChanged account_profile_changed = 13;
+     */
+    value: AccountProfileChanged;
+    case: "accountProfileChanged";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -144,6 +163,28 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
    * @generated from field: bool preview = 28;
    */
   preview: boolean;
+
+  /**
+   * What the rules asked of the world and were answered; a question that is not here was answered false or 0. From these and the policy's text
+   * the decision can be explained at any time.
+   *
+   * @generated from field: repeated gatehouse.v1.Fact facts = 29;
+   */
+  facts: Fact[];
+
+  /**
+   * What the shadow policy would have said. Not set when there was none, or it said the same with the same matches.
+   *
+   * @generated from field: gatehouse.v1.ShadowOutcome shadow = 30;
+   */
+  shadow?: ShadowOutcome | undefined;
+
+  /**
+   * The event that was flagged; empty when this is about an action.
+   *
+   * @generated from field: string event_id = 31;
+   */
+  eventId: string;
 };
 
 /**
@@ -152,6 +193,90 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_decision, 0);
+
+/**
+ * One answer of the world to a rule.
+ *
+ * @generated from message gatehouse.v1.Fact
+ */
+export type Fact = Message<"gatehouse.v1.Fact"> & {
+  /**
+   * The function that was called, such as `inList`.
+   *
+   * @generated from field: string function = 1;
+   */
+  function: string;
+
+  /**
+   * What it was called with, as text.
+   *
+   * @generated from field: repeated string arguments = 2;
+   */
+  arguments: string[];
+
+  /**
+   * What it answered, as CEL writes it: `true`, `7`.
+   *
+   * @generated from field: string value = 3;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.Fact.
+ * Use `create(FactSchema)` to create a new message.
+ */
+export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision, 1);
+
+/**
+ * What a policy that is only on trial said of the same action.
+ *
+ * @generated from message gatehouse.v1.ShadowOutcome
+ */
+export type ShadowOutcome = Message<"gatehouse.v1.ShadowOutcome"> & {
+  /**
+   * The version of that policy.
+   *
+   * @generated from field: string policy_version = 1;
+   */
+  policyVersion: string;
+
+  /**
+   * Its answer to the request as a whole.
+   *
+   * @generated from field: gatehouse.v1.Verdict verdict = 2;
+   */
+  verdict: Verdict;
+
+  /**
+   * Its code.
+   *
+   * @generated from field: int32 code = 3;
+   */
+  code: number;
+
+  /**
+   * The subscribers it would have refused.
+   *
+   * @generated from field: repeated gatehouse.v1.Refusal refused = 4;
+   */
+  refused: Refusal[];
+
+  /**
+   * Its rules that held.
+   *
+   * @generated from field: repeated gatehouse.v1.Match matches = 5;
+   */
+  matches: Match[];
+};
+
+/**
+ * Describes the message gatehouse.v1.ShadowOutcome.
+ * Use `create(ShadowOutcomeSchema)` to create a new message.
+ */
+export const ShadowOutcomeSchema: GenMessage<ShadowOutcome> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision, 2);
 
 /**
  * A subscriber who may not subscribe although the others may.
@@ -186,7 +311,7 @@ export type Refusal = Message<"gatehouse.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision, 1);
+  messageDesc(file_gatehouse_v1_decision, 3);
 
 /**
  * A rule that held: the evidence.
@@ -250,6 +375,13 @@ export type Match = Message<"gatehouse.v1.Match"> & {
    * @generated from field: map<string, string> labels = 8;
    */
   labels: { [key: string]: string };
+
+  /**
+   * What the rule says; empty for allow and flag.
+   *
+   * @generated from field: string message = 9;
+   */
+  message: string;
 };
 
 /**
@@ -257,7 +389,7 @@ export type Match = Message<"gatehouse.v1.Match"> & {
  * Use `create(MatchSchema)` to create a new message.
  */
 export const MatchSchema: GenMessage<Match> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision, 2);
+  messageDesc(file_gatehouse_v1_decision, 4);
 
 /**
  * The answer to an action.

@@ -2,18 +2,186 @@
 // @generated from file gatehouse/v1/decision_service.proto (package gatehouse.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
-import type { Decision, Verdict } from "./decision_pb.ts";
+import type { Decision, Effect, RuleMode, Verdict } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file gatehouse/v1/decision_service.proto.
  */
 export const file_gatehouse_v1_decision_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNnYXRlaG91c2UvdjEvZGVjaXNpb25fc2VydmljZS5wcm90bxIMZ2F0ZWhvdXNlLnYxIkQKEkdldERlY2lzaW9uUmVxdWVzdBIuCgtkZWNpc2lvbl9pZBgBIAEoCUIZukgWchQgAShAMg5eW1x4MjAtXHg3RV0qJCI/ChNHZXREZWNpc2lvblJlc3BvbnNlEigKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uIuoBChRMaXN0RGVjaXNpb25zUmVxdWVzdBIOCgZhcHBfaWQYASABKA0SJwoKYWNjb3VudF9pZBgCIAEoCUITukgQcg4oMDIKXlteXHgwMF0qJBIhCgR1c2VyGAMgASgJQhO6SBByDiggMgpeW15ceDAwXSokEjAKB3ZlcmRpY3QYBCABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIIukgFggECEAESGgoJcGFnZV9zaXplGAUgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBiABKAlCFLpIEXIPKIAEMgpeW15ceDAwXSokIlsKFUxpc3REZWNpc2lvbnNSZXNwb25zZRIpCglkZWNpc2lvbnMYASADKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMr8BCg9EZWNpc2lvblNlcnZpY2USUgoLR2V0RGVjaXNpb24SIC5nYXRlaG91c2UudjEuR2V0RGVjaXNpb25SZXF1ZXN0GiEuZ2F0ZWhvdXNlLnYxLkdldERlY2lzaW9uUmVzcG9uc2USWAoNTGlzdERlY2lzaW9ucxIiLmdhdGVob3VzZS52MS5MaXN0RGVjaXNpb25zUmVxdWVzdBojLmdhdGVob3VzZS52MS5MaXN0RGVjaXNpb25zUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_decision]);
+  fileDesc("CiNnYXRlaG91c2UvdjEvZGVjaXNpb25fc2VydmljZS5wcm90bxIMZ2F0ZWhvdXNlLnYxIkgKFkV4cGxhaW5EZWNpc2lvblJlcXVlc3QSLgoLZGVjaXNpb25faWQYASABKAlCGbpIFnIUIAEoQDIOXltceDIwLVx4N0VdKiQimgEKF0V4cGxhaW5EZWNpc2lvblJlc3BvbnNlEigKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uEiwKBXJ1bGVzGAIgAygLMh0uZ2F0ZWhvdXNlLnYxLlJ1bGVFeHBsYW5hdGlvbhISCgpjb25jbHVzaW9uGAMgASgJEhMKC3BvbGljeV90ZXh0GAQgASgJIogCCg9SdWxlRXhwbGFuYXRpb24SDAoEcnVsZRgBIAEoCRIMCgRsaW5lGAIgASgFEhEKCWNvbmRpdGlvbhgDIAEoCRIkCgZlZmZlY3QYBCABKA4yFC5nYXRlaG91c2UudjEuRWZmZWN0EiQKBG1vZGUYBSABKA4yFi5nYXRlaG91c2UudjEuUnVsZU1vZGUSEgoKc3Vic2NyaWJlchgGIAEoCRIoCgZyZXN1bHQYByABKA4yGC5nYXRlaG91c2UudjEuUnVsZVJlc3VsdBItCgZ2YWx1ZXMYCCADKAsyHS5nYXRlaG91c2UudjEuRXhwcmVzc2lvblZhbHVlEg0KBWVycm9yGAkgASgJIjQKD0V4cHJlc3Npb25WYWx1ZRISCgpleHByZXNzaW9uGAEgASgJEg0KBXZhbHVlGAIgASgJIkQKEkdldERlY2lzaW9uUmVxdWVzdBIuCgtkZWNpc2lvbl9pZBgBIAEoCUIZukgWchQgAShAMg5eW1x4MjAtXHg3RV0qJCI/ChNHZXREZWNpc2lvblJlc3BvbnNlEigKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uIuoBChRMaXN0RGVjaXNpb25zUmVxdWVzdBIOCgZhcHBfaWQYASABKA0SJwoKYWNjb3VudF9pZBgCIAEoCUITukgQcg4oMDIKXlteXHgwMF0qJBIhCgR1c2VyGAMgASgJQhO6SBByDiggMgpeW15ceDAwXSokEjAKB3ZlcmRpY3QYBCABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIIukgFggECEAESGgoJcGFnZV9zaXplGAUgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBiABKAlCFLpIEXIPKIAEMgpeW15ceDAwXSokIlsKFUxpc3REZWNpc2lvbnNSZXNwb25zZRIpCglkZWNpc2lvbnMYASADKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKrgBCgpSdWxlUmVzdWx0EhsKF1JVTEVfUkVTVUxUX1VOU1BFQ0lGSUVEEAASGAoUUlVMRV9SRVNVTFRfTk9UX0hFTEQQARIUChBSVUxFX1JFU1VMVF9IRUxEEAISIAocUlVMRV9SRVNVTFRfQVBQTElFRF9PTl9FUlJPUhADEiAKHFJVTEVfUkVTVUxUX1NLSVBQRURfT05fRVJST1IQBBIZChVSVUxFX1JFU1VMVF9OT1RfQVNLRUQQBTKfAgoPRGVjaXNpb25TZXJ2aWNlElIKC0dldERlY2lzaW9uEiAuZ2F0ZWhvdXNlLnYxLkdldERlY2lzaW9uUmVxdWVzdBohLmdhdGVob3VzZS52MS5HZXREZWNpc2lvblJlc3BvbnNlElgKDUxpc3REZWNpc2lvbnMSIi5nYXRlaG91c2UudjEuTGlzdERlY2lzaW9uc1JlcXVlc3QaIy5nYXRlaG91c2UudjEuTGlzdERlY2lzaW9uc1Jlc3BvbnNlEl4KD0V4cGxhaW5EZWNpc2lvbhIkLmdhdGVob3VzZS52MS5FeHBsYWluRGVjaXNpb25SZXF1ZXN0GiUuZ2F0ZWhvdXNlLnYxLkV4cGxhaW5EZWNpc2lvblJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_decision]);
+
+/**
+ * Which decision.
+ *
+ * @generated from message gatehouse.v1.ExplainDecisionRequest
+ */
+export type ExplainDecisionRequest = Message<"gatehouse.v1.ExplainDecisionRequest"> & {
+  /**
+   * The decision's id.
+   *
+   * @generated from field: string decision_id = 1;
+   */
+  decisionId: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ExplainDecisionRequest.
+ * Use `create(ExplainDecisionRequestSchema)` to create a new message.
+ */
+export const ExplainDecisionRequestSchema: GenMessage<ExplainDecisionRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision_service, 0);
+
+/**
+ * A decision, told again.
+ *
+ * @generated from message gatehouse.v1.ExplainDecisionResponse
+ */
+export type ExplainDecisionResponse = Message<"gatehouse.v1.ExplainDecisionResponse"> & {
+  /**
+   * The decision as it was recorded.
+   *
+   * @generated from field: gatehouse.v1.Decision decision = 1;
+   */
+  decision?: Decision | undefined;
+
+  /**
+   * Every rule for this action in the policy's order; a rule that is asked for each subscriber, once for each it was asked about.
+   *
+   * @generated from field: repeated gatehouse.v1.RuleExplanation rules = 2;
+   */
+  rules: RuleExplanation[];
+
+  /**
+   * How it ended, in a sentence.
+   *
+   * @generated from field: string conclusion = 3;
+   */
+  conclusion: string;
+
+  /**
+   * The policy's text as it was.
+   *
+   * @generated from field: string policy_text = 4;
+   */
+  policyText: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ExplainDecisionResponse.
+ * Use `create(ExplainDecisionResponseSchema)` to create a new message.
+ */
+export const ExplainDecisionResponseSchema: GenMessage<ExplainDecisionResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision_service, 1);
+
+/**
+ * What became of one rule.
+ *
+ * @generated from message gatehouse.v1.RuleExplanation
+ */
+export type RuleExplanation = Message<"gatehouse.v1.RuleExplanation"> & {
+  /**
+   * The rule's id.
+   *
+   * @generated from field: string rule = 1;
+   */
+  rule: string;
+
+  /**
+   * The line of the policy on which it begins, from 1.
+   *
+   * @generated from field: int32 line = 2;
+   */
+  line: number;
+
+  /**
+   * The condition as it is written; empty when it has none.
+   *
+   * @generated from field: string condition = 3;
+   */
+  condition: string;
+
+  /**
+   * What it does when it holds.
+   *
+   * @generated from field: gatehouse.v1.Effect effect = 4;
+   */
+  effect: Effect;
+
+  /**
+   * Whether it counts.
+   *
+   * @generated from field: gatehouse.v1.RuleMode mode = 5;
+   */
+  mode: RuleMode;
+
+  /**
+   * The subscriber it was asked about; empty when it asks about none.
+   *
+   * @generated from field: string subscriber = 6;
+   */
+  subscriber: string;
+
+  /**
+   * What came of it.
+   *
+   * @generated from field: gatehouse.v1.RuleResult result = 7;
+   */
+  result: RuleResult;
+
+  /**
+   * What the parts of its condition were: fields and calls, each as it is written, with its value.
+   *
+   * @generated from field: repeated gatehouse.v1.ExpressionValue values = 8;
+   */
+  values: ExpressionValue[];
+
+  /**
+   * Why the condition could not be evaluated, when it could not.
+   *
+   * @generated from field: string error = 9;
+   */
+  error: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.RuleExplanation.
+ * Use `create(RuleExplanationSchema)` to create a new message.
+ */
+export const RuleExplanationSchema: GenMessage<RuleExplanation> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision_service, 2);
+
+/**
+ * A part of a condition and what it was.
+ *
+ * @generated from message gatehouse.v1.ExpressionValue
+ */
+export type ExpressionValue = Message<"gatehouse.v1.ExpressionValue"> & {
+  /**
+   * The part, as it is written.
+   *
+   * @generated from field: string expression = 1;
+   */
+  expression: string;
+
+  /**
+   * Its value, as CEL writes it.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ExpressionValue.
+ * Use `create(ExpressionValueSchema)` to create a new message.
+ */
+export const ExpressionValueSchema: GenMessage<ExpressionValue> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision_service, 3);
 
 /**
  * Which decision.
@@ -34,7 +202,7 @@ export type GetDecisionRequest = Message<"gatehouse.v1.GetDecisionRequest"> & {
  * Use `create(GetDecisionRequestSchema)` to create a new message.
  */
 export const GetDecisionRequestSchema: GenMessage<GetDecisionRequest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision_service, 0);
+  messageDesc(file_gatehouse_v1_decision_service, 4);
 
 /**
  * The decision.
@@ -55,7 +223,7 @@ export type GetDecisionResponse = Message<"gatehouse.v1.GetDecisionResponse"> & 
  * Use `create(GetDecisionResponseSchema)` to create a new message.
  */
 export const GetDecisionResponseSchema: GenMessage<GetDecisionResponse> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision_service, 1);
+  messageDesc(file_gatehouse_v1_decision_service, 5);
 
 /**
  * Which decisions. All filters must hold.
@@ -112,7 +280,7 @@ export type ListDecisionsRequest = Message<"gatehouse.v1.ListDecisionsRequest"> 
  * Use `create(ListDecisionsRequestSchema)` to create a new message.
  */
 export const ListDecisionsRequestSchema: GenMessage<ListDecisionsRequest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision_service, 2);
+  messageDesc(file_gatehouse_v1_decision_service, 6);
 
 /**
  * A page of decisions.
@@ -140,7 +308,69 @@ export type ListDecisionsResponse = Message<"gatehouse.v1.ListDecisionsResponse"
  * Use `create(ListDecisionsResponseSchema)` to create a new message.
  */
 export const ListDecisionsResponseSchema: GenMessage<ListDecisionsResponse> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision_service, 3);
+  messageDesc(file_gatehouse_v1_decision_service, 7);
+
+/**
+ * What came of a rule.
+ *
+ * @generated from enum gatehouse.v1.RuleResult
+ */
+export const RuleResult = {
+  /**
+   * The server is newer than this schema.
+   *
+   * @generated from enum value: RULE_RESULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its condition did not hold.
+   *
+   * @generated from enum value: RULE_RESULT_NOT_HELD = 1;
+   */
+  NOT_HELD: 1,
+
+  /**
+   * It held.
+   *
+   * @generated from enum value: RULE_RESULT_HELD = 2;
+   */
+  HELD: 2,
+
+  /**
+   * Its condition could not be evaluated, and it took effect as if it had held.
+   *
+   * @generated from enum value: RULE_RESULT_APPLIED_ON_ERROR = 3;
+   */
+  APPLIED_ON_ERROR: 3,
+
+  /**
+   * Its condition could not be evaluated, and it was passed over.
+   *
+   * @generated from enum value: RULE_RESULT_SKIPPED_ON_ERROR = 4;
+   */
+  SKIPPED_ON_ERROR: 4,
+
+  /**
+   * It was not asked, because an earlier rule had ended it.
+   *
+   * @generated from enum value: RULE_RESULT_NOT_ASKED = 5;
+   */
+  NOT_ASKED: 5,
+} as const;
+
+/**
+ * What came of a rule.
+ *
+ * @generated from enum gatehouse.v1.RuleResult
+ */
+export type RuleResult = (typeof RuleResult)[keyof typeof RuleResult] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.RuleResult.
+ */
+export const RuleResultSchema: GenEnum<RuleResult> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_decision_service, 0);
 
 /**
  * Reads the decisions that were made.
@@ -167,6 +397,17 @@ export const DecisionService: GenService<{
     methodKind: "unary";
     input: typeof ListDecisionsRequestSchema;
     output: typeof ListDecisionsResponseSchema;
+  },
+  /**
+   * Tells a decision again, rule by rule: from the policy's text as it was and from what the world answered then, not from today's data.
+   * Errors: INVALID_REQUEST, DECISION_NOT_FOUND, POLICY_NOT_FOUND, STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.DecisionService.ExplainDecision
+   */
+  explainDecision: {
+    methodKind: "unary";
+    input: typeof ExplainDecisionRequestSchema;
+    output: typeof ExplainDecisionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_decision_service, 0);

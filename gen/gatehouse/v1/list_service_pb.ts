@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/list_service.proto.
  */
 export const file_gatehouse_v1_list_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9nYXRlaG91c2UvdjEvbGlzdF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEiiQEKCUxpc3RFbnRyeRIlCgV2YWx1ZRgBIAEoCUIWukgTchEgASj0AzIKXlteXHgwMF0qJBIkCgZyZWFzb24YAiABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0ChFBZGRFbnRyaWVzUmVxdWVzdBIoCgRsaXN0GAEgASgJQhq6SBdyFShAMhFeW2Etel1bYS16MC05X10qJBI1CgdlbnRyaWVzGAIgAygLMhcuZ2F0ZWhvdXNlLnYxLkxpc3RFbnRyeUILukgIkgEFCAEQ6AciKQoSQWRkRW50cmllc1Jlc3BvbnNlEhMKC2FkZGVkX2NvdW50GAEgASgFInIKFFJlbW92ZUVudHJpZXNSZXF1ZXN0EigKBGxpc3QYASABKAlCGrpIF3IVKEAyEV5bYS16XVthLXowLTlfXSokEjAKBnZhbHVlcxgCIAMoCUIgukgdkgEaCAEQ6AciE3IRIAEo9AMyCl5bXlx4MDBdKiQiLgoVUmVtb3ZlRW50cmllc1Jlc3BvbnNlEhUKDXJlbW92ZWRfY291bnQYASABKAUihAEKEkxpc3RFbnRyaWVzUmVxdWVzdBIoCgRsaXN0GAEgASgJQhq6SBdyFShAMhFeW2Etel1bYS16MC05X10qJBIaCglwYWdlX3NpemUYAiABKAVCB7pIBBoCKAASKAoKcGFnZV90b2tlbhgDIAEoCUIUukgRcg8ogAgyCl5bXlx4MDBdKiQiWAoTTGlzdEVudHJpZXNSZXNwb25zZRIoCgdlbnRyaWVzGAEgAygLMhcuZ2F0ZWhvdXNlLnYxLkxpc3RFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkqOgoITGlzdEtpbmQSGQoVTElTVF9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPTElTVF9LSU5EX0VYQUNUEAEyjAIKC0xpc3RTZXJ2aWNlEk8KCkFkZEVudHJpZXMSHy5nYXRlaG91c2UudjEuQWRkRW50cmllc1JlcXVlc3QaIC5nYXRlaG91c2UudjEuQWRkRW50cmllc1Jlc3BvbnNlElgKDVJlbW92ZUVudHJpZXMSIi5nYXRlaG91c2UudjEuUmVtb3ZlRW50cmllc1JlcXVlc3QaIy5nYXRlaG91c2UudjEuUmVtb3ZlRW50cmllc1Jlc3BvbnNlElIKC0xpc3RFbnRyaWVzEiAuZ2F0ZWhvdXNlLnYxLkxpc3RFbnRyaWVzUmVxdWVzdBohLmdhdGVob3VzZS52MS5MaXN0RW50cmllc1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ch9nYXRlaG91c2UvdjEvbGlzdF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEihQIKCUxpc3RFbnRyeRIlCgV2YWx1ZRgBIAEoCUIWukgTchEgASj0AzIKXlteXHgwMF0qJBIkCgZyZWFzb24YAiABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIjCgZhdXRob3IYBCABKAlCE7pIEHIOKGQyCl5bXlx4MDBdKiQSJAoGc291cmNlGAUgASgJQhS6SBFyDyjIATIKXlteXHgwMF0qJBIvCgtleHBpcmVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimQEKEUFkZEVudHJpZXNSZXF1ZXN0EigKBGxpc3QYASABKAlCGrpIF3IVKEAyEV5bYS16XVthLXowLTlfXSokEjUKB2VudHJpZXMYAiADKAsyFy5nYXRlaG91c2UudjEuTGlzdEVudHJ5Qgu6SAiSAQUIARDoBxIjCgZhdXRob3IYAyABKAlCE7pIEHIOKGQyCl5bXlx4MDBdKiQiKQoSQWRkRW50cmllc1Jlc3BvbnNlEhMKC2FkZGVkX2NvdW50GAEgASgFIr0BChRSZW1vdmVFbnRyaWVzUmVxdWVzdBIoCgRsaXN0GAEgASgJQhq6SBdyFShAMhFeW2Etel1bYS16MC05X10qJBIwCgZ2YWx1ZXMYAiADKAlCILpIHZIBGggBEOgHIhNyESABKPQDMgpeW15ceDAwXSokEiMKBmF1dGhvchgDIAEoCUITukgQcg4oZDIKXlteXHgwMF0qJBIkCgZyZWFzb24YBCABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokIi4KFVJlbW92ZUVudHJpZXNSZXNwb25zZRIVCg1yZW1vdmVkX2NvdW50GAEgASgFItIBChJMaXN0RW50cmllc1JlcXVlc3QSKAoEbGlzdBgBIAEoCUIaukgXchUoQDIRXlthLXpdW2EtejAtOV9dKiQSGgoJcGFnZV9zaXplGAIgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YAyABKAlCFLpIEXIPKIAIMgpeW15ceDAwXSokEiQKBnByZWZpeBgEIAEoCUIUukgRcg8o9AMyCl5bXlx4MDBdKiQSJgoIY29udGFpbnMYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokIlgKE0xpc3RFbnRyaWVzUmVzcG9uc2USKAoHZW50cmllcxgBIAMoCzIXLmdhdGVob3VzZS52MS5MaXN0RW50cnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIk8KBExpc3QSDAoEbGlzdBgBIAEoCRIkCgRraW5kGAIgASgOMhYuZ2F0ZWhvdXNlLnYxLkxpc3RLaW5kEhMKC2VudHJ5X2NvdW50GAMgASgDIhIKEExpc3RMaXN0c1JlcXVlc3QiNgoRTGlzdExpc3RzUmVzcG9uc2USIQoFbGlzdHMYASADKAsyEi5nYXRlaG91c2UudjEuTGlzdCKnAQoQTGlzdEVkaXRzUmVxdWVzdBIoCgRsaXN0GAEgASgJQhq6SBdyFShAMhFeW2Etel1bYS16MC05X10qJBIjCgV2YWx1ZRgCIAEoCUIUukgRcg8o9AMyCl5bXlx4MDBdKiQSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBCABKAlCFLpIEXIPKIAIMgpeW15ceDAwXSokIlMKEUxpc3RFZGl0c1Jlc3BvbnNlEiUKBWVkaXRzGAEgAygLMhYuZ2F0ZWhvdXNlLnYxLkxpc3RFZGl0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLTAQoITGlzdEVkaXQSDQoFdmFsdWUYASABKAkSKAoGY2hhbmdlGAIgASgOMhguZ2F0ZWhvdXNlLnYxLkxpc3RDaGFuZ2USDgoGYXV0aG9yGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZzb3VyY2UYBSABKAkSLwoLZXhwaXJlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWVkaXRfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinAEKFEltcG9ydEVudHJpZXNSZXF1ZXN0EigKBGxpc3QYASABKAlCGrpIF3IVKEAyEV5bYS16XVthLXowLTlfXSokEjUKB2VudHJpZXMYAiADKAsyFy5nYXRlaG91c2UudjEuTGlzdEVudHJ5Qgu6SAiSAQUIARDoBxIjCgZhdXRob3IYAyABKAlCE7pIEHIOKGQyCl5bXlx4MDBdKiQiRAoVSW1wb3J0RW50cmllc1Jlc3BvbnNlEhYKDnJlY2VpdmVkX2NvdW50GAEgASgDEhMKC2FkZGVkX2NvdW50GAIgASgDIkAKFEV4cG9ydEVudHJpZXNSZXF1ZXN0EigKBGxpc3QYASABKAlCGrpIF3IVKEAyEV5bYS16XVthLXowLTlfXSokIkEKFUV4cG9ydEVudHJpZXNSZXNwb25zZRIoCgdlbnRyaWVzGAEgAygLMhcuZ2F0ZWhvdXNlLnYxLkxpc3RFbnRyeSp5CghMaXN0S2luZBIZChVMSVNUX0tJTkRfVU5TUEVDSUZJRUQQABITCg9MSVNUX0tJTkRfRVhBQ1QQARIVChFMSVNUX0tJTkRfUEFUVEVSThACEhIKDkxJU1RfS0lORF9HTE9CEAMSEgoOTElTVF9LSU5EX0NJRFIQBCpyCgpMaXN0Q2hhbmdlEhsKF0xJU1RfQ0hBTkdFX1VOU1BFQ0lGSUVEEAASFQoRTElTVF9DSEFOR0VfQURERUQQARIXChNMSVNUX0NIQU5HRV9DSEFOR0VEEAISFwoTTElTVF9DSEFOR0VfUkVNT1ZFRBADMuAECgtMaXN0U2VydmljZRJPCgpBZGRFbnRyaWVzEh8uZ2F0ZWhvdXNlLnYxLkFkZEVudHJpZXNSZXF1ZXN0GiAuZ2F0ZWhvdXNlLnYxLkFkZEVudHJpZXNSZXNwb25zZRJYCg1SZW1vdmVFbnRyaWVzEiIuZ2F0ZWhvdXNlLnYxLlJlbW92ZUVudHJpZXNSZXF1ZXN0GiMuZ2F0ZWhvdXNlLnYxLlJlbW92ZUVudHJpZXNSZXNwb25zZRJSCgtMaXN0RW50cmllcxIgLmdhdGVob3VzZS52MS5MaXN0RW50cmllc1JlcXVlc3QaIS5nYXRlaG91c2UudjEuTGlzdEVudHJpZXNSZXNwb25zZRJMCglMaXN0TGlzdHMSHi5nYXRlaG91c2UudjEuTGlzdExpc3RzUmVxdWVzdBofLmdhdGVob3VzZS52MS5MaXN0TGlzdHNSZXNwb25zZRJMCglMaXN0RWRpdHMSHi5nYXRlaG91c2UudjEuTGlzdEVkaXRzUmVxdWVzdBofLmdhdGVob3VzZS52MS5MaXN0RWRpdHNSZXNwb25zZRJaCg1JbXBvcnRFbnRyaWVzEiIuZ2F0ZWhvdXNlLnYxLkltcG9ydEVudHJpZXNSZXF1ZXN0GiMuZ2F0ZWhvdXNlLnYxLkltcG9ydEVudHJpZXNSZXNwb25zZSgBEloKDUV4cG9ydEVudHJpZXMSIi5nYXRlaG91c2UudjEuRXhwb3J0RW50cmllc1JlcXVlc3QaIy5nYXRlaG91c2UudjEuRXhwb3J0RW50cmllc1Jlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * One value on a list.
@@ -41,6 +41,27 @@ export type ListEntry = Message<"gatehouse.v1.ListEntry"> & {
    * @generated from field: google.protobuf.Timestamp create_time = 3;
    */
   createTime?: Timestamp | undefined;
+
+  /**
+   * Who put it there last, for people; at most 100 bytes. In AddEntries, the request's author when empty.
+   *
+   * @generated from field: string author = 4;
+   */
+  author: string;
+
+  /**
+   * Where it comes from, such as a ticket or a file; at most 200 bytes.
+   *
+   * @generated from field: string source = 5;
+   */
+  source: string;
+
+  /**
+   * When it stops counting, by our clock, to the millisecond. Not set: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 6;
+   */
+  expireTime?: Timestamp | undefined;
 };
 
 /**
@@ -69,6 +90,13 @@ export type AddEntriesRequest = Message<"gatehouse.v1.AddEntriesRequest"> & {
    * @generated from field: repeated gatehouse.v1.ListEntry entries = 2;
    */
   entries: ListEntry[];
+
+  /**
+   * Who edits, for people; at most 100 bytes.
+   *
+   * @generated from field: string author = 3;
+   */
+  author: string;
 };
 
 /**
@@ -118,6 +146,20 @@ export type RemoveEntriesRequest = Message<"gatehouse.v1.RemoveEntriesRequest"> 
    * @generated from field: repeated string values = 2;
    */
   values: string[];
+
+  /**
+   * Who edits, for people; at most 100 bytes.
+   *
+   * @generated from field: string author = 3;
+   */
+  author: string;
+
+  /**
+   * Why they are removed, for people; at most 500 bytes.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
 };
 
 /**
@@ -174,6 +216,20 @@ export type ListEntriesRequest = Message<"gatehouse.v1.ListEntriesRequest"> & {
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
+
+  /**
+   * Only values that begin with this, byte for byte; at most 500 bytes. Empty: all.
+   *
+   * @generated from field: string prefix = 4;
+   */
+  prefix: string;
+
+  /**
+   * Only entries whose value, reason, author or source has this in it, byte for byte; at most 500 bytes. Empty: all.
+   *
+   * @generated from field: string contains = 5;
+   */
+  contains: string;
 };
 
 /**
@@ -212,6 +268,315 @@ export const ListEntriesResponseSchema: GenMessage<ListEntriesResponse> = /*@__P
   messageDesc(file_gatehouse_v1_list_service, 6);
 
 /**
+ * A list.
+ *
+ * @generated from message gatehouse.v1.List
+ */
+export type List = Message<"gatehouse.v1.List"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+
+  /**
+   * What it holds.
+   *
+   * @generated from field: gatehouse.v1.ListKind kind = 2;
+   */
+  kind: ListKind;
+
+  /**
+   * How many entries it has, expired ones included.
+   *
+   * @generated from field: int64 entry_count = 3;
+   */
+  entryCount: bigint;
+};
+
+/**
+ * Describes the message gatehouse.v1.List.
+ * Use `create(ListSchema)` to create a new message.
+ */
+export const ListSchema: GenMessage<List> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 7);
+
+/**
+ * All lists are asked for.
+ *
+ * @generated from message gatehouse.v1.ListListsRequest
+ */
+export type ListListsRequest = Message<"gatehouse.v1.ListListsRequest"> & {
+};
+
+/**
+ * Describes the message gatehouse.v1.ListListsRequest.
+ * Use `create(ListListsRequestSchema)` to create a new message.
+ */
+export const ListListsRequestSchema: GenMessage<ListListsRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 8);
+
+/**
+ * All lists.
+ *
+ * @generated from message gatehouse.v1.ListListsResponse
+ */
+export type ListListsResponse = Message<"gatehouse.v1.ListListsResponse"> & {
+  /**
+   * By name.
+   *
+   * @generated from field: repeated gatehouse.v1.List lists = 1;
+   */
+  lists: List[];
+};
+
+/**
+ * Describes the message gatehouse.v1.ListListsResponse.
+ * Use `create(ListListsResponseSchema)` to create a new message.
+ */
+export const ListListsResponseSchema: GenMessage<ListListsResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 9);
+
+/**
+ * The edits of which list.
+ *
+ * @generated from message gatehouse.v1.ListEditsRequest
+ */
+export type ListEditsRequest = Message<"gatehouse.v1.ListEditsRequest"> & {
+  /**
+   * The list's name: lower-case letters, digits and `_`, starting with a letter, at most 64 bytes.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+
+  /**
+   * Only edits of this value, byte for byte; at most 500 bytes. Empty: of any.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * How many at most; 0 means 50, more than 1000 means 1000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: the next_page_token of the page before, with the same filters.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListEditsRequest.
+ * Use `create(ListEditsRequestSchema)` to create a new message.
+ */
+export const ListEditsRequestSchema: GenMessage<ListEditsRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 10);
+
+/**
+ * A page of edits.
+ *
+ * @generated from message gatehouse.v1.ListEditsResponse
+ */
+export type ListEditsResponse = Message<"gatehouse.v1.ListEditsResponse"> & {
+  /**
+   * The latest first.
+   *
+   * @generated from field: repeated gatehouse.v1.ListEdit edits = 1;
+   */
+  edits: ListEdit[];
+
+  /**
+   * Where the next page begins. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListEditsResponse.
+ * Use `create(ListEditsResponseSchema)` to create a new message.
+ */
+export const ListEditsResponseSchema: GenMessage<ListEditsResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 11);
+
+/**
+ * What was done to one value.
+ *
+ * @generated from message gatehouse.v1.ListEdit
+ */
+export type ListEdit = Message<"gatehouse.v1.ListEdit"> & {
+  /**
+   * The value.
+   *
+   * @generated from field: string value = 1;
+   */
+  value: string;
+
+  /**
+   * What was done.
+   *
+   * @generated from field: gatehouse.v1.ListChange change = 2;
+   */
+  change: ListChange;
+
+  /**
+   * Who did it.
+   *
+   * @generated from field: string author = 3;
+   */
+  author: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Where the entry comes from.
+   *
+   * @generated from field: string source = 5;
+   */
+  source: string;
+
+  /**
+   * When the entry stops counting. Not set: never, or it was removed.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 6;
+   */
+  expireTime?: Timestamp | undefined;
+
+  /**
+   * When it was done, by our clock, to the millisecond.
+   *
+   * @generated from field: google.protobuf.Timestamp edit_time = 7;
+   */
+  editTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListEdit.
+ * Use `create(ListEditSchema)` to create a new message.
+ */
+export const ListEditSchema: GenMessage<ListEdit> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 12);
+
+/**
+ * A part of an import. All parts must name the same list.
+ *
+ * @generated from message gatehouse.v1.ImportEntriesRequest
+ */
+export type ImportEntriesRequest = Message<"gatehouse.v1.ImportEntriesRequest"> & {
+  /**
+   * The list's name: lower-case letters, digits and `_`, starting with a letter, at most 64 bytes.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+
+  /**
+   * 1 to 1000 entries.
+   *
+   * @generated from field: repeated gatehouse.v1.ListEntry entries = 2;
+   */
+  entries: ListEntry[];
+
+  /**
+   * Who edits, for people; at most 100 bytes.
+   *
+   * @generated from field: string author = 3;
+   */
+  author: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ImportEntriesRequest.
+ * Use `create(ImportEntriesRequestSchema)` to create a new message.
+ */
+export const ImportEntriesRequestSchema: GenMessage<ImportEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 13);
+
+/**
+ * The import is on disk.
+ *
+ * @generated from message gatehouse.v1.ImportEntriesResponse
+ */
+export type ImportEntriesResponse = Message<"gatehouse.v1.ImportEntriesResponse"> & {
+  /**
+   * How many entries came.
+   *
+   * @generated from field: int64 received_count = 1;
+   */
+  receivedCount: bigint;
+
+  /**
+   * How many of their values were not on the list before.
+   *
+   * @generated from field: int64 added_count = 2;
+   */
+  addedCount: bigint;
+};
+
+/**
+ * Describes the message gatehouse.v1.ImportEntriesResponse.
+ * Use `create(ImportEntriesResponseSchema)` to create a new message.
+ */
+export const ImportEntriesResponseSchema: GenMessage<ImportEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 14);
+
+/**
+ * Which list to send.
+ *
+ * @generated from message gatehouse.v1.ExportEntriesRequest
+ */
+export type ExportEntriesRequest = Message<"gatehouse.v1.ExportEntriesRequest"> & {
+  /**
+   * The list's name: lower-case letters, digits and `_`, starting with a letter, at most 64 bytes.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ExportEntriesRequest.
+ * Use `create(ExportEntriesRequestSchema)` to create a new message.
+ */
+export const ExportEntriesRequestSchema: GenMessage<ExportEntriesRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 15);
+
+/**
+ * A part of a list.
+ *
+ * @generated from message gatehouse.v1.ExportEntriesResponse
+ */
+export type ExportEntriesResponse = Message<"gatehouse.v1.ExportEntriesResponse"> & {
+  /**
+   * 1 to 1000 entries, by value.
+   *
+   * @generated from field: repeated gatehouse.v1.ListEntry entries = 1;
+   */
+  entries: ListEntry[];
+};
+
+/**
+ * Describes the message gatehouse.v1.ExportEntriesResponse.
+ * Use `create(ExportEntriesResponseSchema)` to create a new message.
+ */
+export const ExportEntriesResponseSchema: GenMessage<ExportEntriesResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_list_service, 16);
+
+/**
  * What a list holds.
  *
  * @generated from enum gatehouse.v1.ListKind
@@ -230,6 +595,27 @@ export const ListKind = {
    * @generated from enum value: LIST_KIND_EXACT = 1;
    */
   EXACT: 1,
+
+  /**
+   * Words and phrases that occur in a text, normalised: see docs/policy.md.
+   *
+   * @generated from enum value: LIST_KIND_PATTERN = 2;
+   */
+  PATTERN: 2,
+
+  /**
+   * Whole values with `*` for any text and `?` for any character.
+   *
+   * @generated from enum value: LIST_KIND_GLOB = 3;
+   */
+  GLOB: 3,
+
+  /**
+   * Addresses and ranges of addresses, IPv4 and IPv6, such as 10.0.0.0/8.
+   *
+   * @generated from enum value: LIST_KIND_CIDR = 4;
+   */
+  CIDR: 4,
 } as const;
 
 /**
@@ -246,6 +632,54 @@ export const ListKindSchema: GenEnum<ListKind> = /*@__PURE__*/
   enumDesc(file_gatehouse_v1_list_service, 0);
 
 /**
+ * What was done to a value of a list.
+ *
+ * @generated from enum gatehouse.v1.ListChange
+ */
+export const ListChange = {
+  /**
+   * The server is newer than this schema.
+   *
+   * @generated from enum value: LIST_CHANGE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It was put on the list.
+   *
+   * @generated from enum value: LIST_CHANGE_ADDED = 1;
+   */
+  ADDED: 1,
+
+  /**
+   * It was there, and its reason, author, source or expiry changed.
+   *
+   * @generated from enum value: LIST_CHANGE_CHANGED = 2;
+   */
+  CHANGED: 2,
+
+  /**
+   * It was taken off the list.
+   *
+   * @generated from enum value: LIST_CHANGE_REMOVED = 3;
+   */
+  REMOVED: 3,
+} as const;
+
+/**
+ * What was done to a value of a list.
+ *
+ * @generated from enum gatehouse.v1.ListChange
+ */
+export type ListChange = (typeof ListChange)[keyof typeof ListChange] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.ListChange.
+ */
+export const ListChangeSchema: GenEnum<ListChange> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_list_service, 1);
+
+/**
  * Keeps the lists that rules ask. A list is made when a policy that names it goes live; it serves all apps.
  *
  * @generated from service gatehouse.v1.ListService
@@ -253,7 +687,7 @@ export const ListKindSchema: GenEnum<ListKind> = /*@__PURE__*/
 export const ListService: GenService<{
   /**
    * Adds entries, or gives entries that are there a new reason. On disk before it is answered, and in force for the next decision.
-   * Errors: INVALID_REQUEST, LIST_NOT_FOUND, STORE_UNAVAILABLE.
+   * Errors: INVALID_REQUEST, LIST_NOT_FOUND, INVALID_ENTRY, STORE_UNAVAILABLE.
    *
    * @generated from rpc gatehouse.v1.ListService.AddEntries
    */
@@ -282,6 +716,48 @@ export const ListService: GenService<{
     methodKind: "unary";
     input: typeof ListEntriesRequestSchema;
     output: typeof ListEntriesResponseSchema;
+  },
+  /**
+   * Lists the lists. Errors: STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.ListService.ListLists
+   */
+  listLists: {
+    methodKind: "unary";
+    input: typeof ListListsRequestSchema;
+    output: typeof ListListsResponseSchema;
+  },
+  /**
+   * Lists what was done to a list, the latest first. Errors: INVALID_REQUEST, LIST_NOT_FOUND, INVALID_PAGE_TOKEN, STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.ListService.ListEdits
+   */
+  listEdits: {
+    methodKind: "unary";
+    input: typeof ListEditsRequestSchema;
+    output: typeof ListEditsResponseSchema;
+  },
+  /**
+   * Adds any number of entries, up to 1000 in a message. What was taken before an error stays; repeating an import changes nothing that is
+   * there. Errors: as AddEntries.
+   *
+   * @generated from rpc gatehouse.v1.ListService.ImportEntries
+   */
+  importEntries: {
+    methodKind: "client_streaming";
+    input: typeof ImportEntriesRequestSchema;
+    output: typeof ImportEntriesResponseSchema;
+  },
+  /**
+   * Sends all entries of a list by value, up to 1000 in a message. Entries that are edited meanwhile may or may not be among them.
+   * Errors: INVALID_REQUEST, LIST_NOT_FOUND, STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.ListService.ExportEntries
+   */
+  exportEntries: {
+    methodKind: "server_streaming";
+    input: typeof ExportEntriesRequestSchema;
+    output: typeof ExportEntriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_list_service, 0);

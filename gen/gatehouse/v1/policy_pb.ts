@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/policy.proto.
  */
 export const file_gatehouse_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChlnYXRlaG91c2UvdjEvcG9saWN5LnByb3RvEgxnYXRlaG91c2UudjEisAIKBlBvbGljeRIXCgRuYW1lGAEgASgJQgm6SAZyBCABKGQSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPElEKBWxpc3RzGAMgAygLMh8uZ2F0ZWhvdXNlLnYxLlBvbGljeS5MaXN0c0VudHJ5QiG6SB6aARsQZCIXchUoQDIRXlthLXpdW2EtejAtOV9dKiQSJwoHZGVmYXVsdBgEIAEoCzIWLmdhdGVob3VzZS52MS5EZWZhdWx0cxIsCgVydWxlcxgFIAMoCzISLmdhdGVob3VzZS52MS5SdWxlQgm6SAaSAQMQ6AcaRAoKTGlzdHNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nYXRlaG91c2UudjEuTGlzdFNwZWM6AjgBIlkKCExpc3RTcGVjEi4KBGtpbmQYASABKA4yFi5nYXRlaG91c2UudjEuTGlzdEtpbmRCCLpIBYIBAhABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyj0AyKBAQoIRGVmYXVsdHMSOQoOY3JlYXRlX2FjY291bnQYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAxI6Cg9hZGRfc3Vic2NyaWJlcnMYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAyL+AgoEUnVsZRIxCgJpZBgBIAEoCUIlukgiciAoQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMo0A8SFgoCb24YAyADKAlCCrpIB5IBBAgBEBQSFgoEd2hlbhgEIAEoCUIIukgFcgMooB8SKAoEdGhlbhgFIAEoCzISLmdhdGVob3VzZS52MS5UaGVuQga6SAPIAQESLgoEbW9kZRgGIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZUIIukgFggECEAESMQoIb25fZXJyb3IYByABKA4yFS5nYXRlaG91c2UudjEuT25FcnJvckIIukgFggECEAESOAoGbGFiZWxzGAggAygLMh4uZ2F0ZWhvdXNlLnYxLlJ1bGUuTGFiZWxzRW50cnlCCLpIBZoBAhAUGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirQEKBFRoZW4SJAoFYWxsb3cYASABKAsyEy5nYXRlaG91c2UudjEuQWxsb3dIABIiCgRkZW55GAIgASgLMhIuZ2F0ZWhvdXNlLnYxLkRlbnlIABImCgZyZWZ1c2UYAyABKAsyFC5nYXRlaG91c2UudjEuUmVmdXNlSAASIgoEZmxhZxgEIAEoCzISLmdhdGVob3VzZS52MS5GbGFnSABCDwoGZWZmZWN0EgW6SAIIASIHCgVBbGxvdyIvCgREZW55EgwKBGNvZGUYASABKAUSGQoHbWVzc2FnZRgCIAEoCUIIukgFcgMo6AciIwoGUmVmdXNlEhkKB21lc3NhZ2UYASABKAlCCLpIBXIDKOgHIjoKBEZsYWcSMgoIc2V2ZXJpdHkYASABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHlCCLpIBYIBAhABKkoKB09uRXJyb3ISGAoUT05fRVJST1JfVU5TUEVDSUZJRUQQABISCg5PTl9FUlJPUl9BUFBMWRABEhEKDU9OX0VSUk9SX1NLSVAQAmIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_decision, file_gatehouse_v1_list_service]);
+  fileDesc("ChlnYXRlaG91c2UvdjEvcG9saWN5LnByb3RvEgxnYXRlaG91c2UudjEisAIKBlBvbGljeRIXCgRuYW1lGAEgASgJQgm6SAZyBCABKGQSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPElEKBWxpc3RzGAMgAygLMh8uZ2F0ZWhvdXNlLnYxLlBvbGljeS5MaXN0c0VudHJ5QiG6SB6aARsQZCIXchUoQDIRXlthLXpdW2EtejAtOV9dKiQSJwoHZGVmYXVsdBgEIAEoCzIWLmdhdGVob3VzZS52MS5EZWZhdWx0cxIsCgVydWxlcxgFIAMoCzISLmdhdGVob3VzZS52MS5SdWxlQgm6SAaSAQMQ6AcaRAoKTGlzdHNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nYXRlaG91c2UudjEuTGlzdFNwZWM6AjgBIlkKCExpc3RTcGVjEi4KBGtpbmQYASABKA4yFi5nYXRlaG91c2UudjEuTGlzdEtpbmRCCLpIBYIBAhABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyj0AyKBAQoIRGVmYXVsdHMSOQoOY3JlYXRlX2FjY291bnQYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAxI6Cg9hZGRfc3Vic2NyaWJlcnMYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAyL+AgoEUnVsZRIxCgJpZBgBIAEoCUIlukgiciAoQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMo0A8SFgoCb24YAyADKAlCCrpIB5IBBAgBEBQSFgoEd2hlbhgEIAEoCUIIukgFcgMooB8SKAoEdGhlbhgFIAEoCzISLmdhdGVob3VzZS52MS5UaGVuQga6SAPIAQESLgoEbW9kZRgGIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZUIIukgFggECEAESMQoIb25fZXJyb3IYByABKA4yFS5nYXRlaG91c2UudjEuT25FcnJvckIIukgFggECEAESOAoGbGFiZWxzGAggAygLMh4uZ2F0ZWhvdXNlLnYxLlJ1bGUuTGFiZWxzRW50cnlCCLpIBZoBAhAUGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirQEKBFRoZW4SJAoFYWxsb3cYASABKAsyEy5nYXRlaG91c2UudjEuQWxsb3dIABIiCgRkZW55GAIgASgLMhIuZ2F0ZWhvdXNlLnYxLkRlbnlIABImCgZyZWZ1c2UYAyABKAsyFC5nYXRlaG91c2UudjEuUmVmdXNlSAASIgoEZmxhZxgEIAEoCzISLmdhdGVob3VzZS52MS5GbGFnSABCDwoGZWZmZWN0EgW6SAIIASIHCgVBbGxvdyKqAQoERGVueRIMCgRjb2RlGAEgASgFEhkKB21lc3NhZ2UYAiABKAlCCLpIBXIDKOgHEkQKDHRyYW5zbGF0aW9ucxgDIAMoCzIkLmdhdGVob3VzZS52MS5EZW55LlRyYW5zbGF0aW9uc0VudHJ5Qgi6SAWaAQIQMhozChFUcmFuc2xhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgZSZWZ1c2USGQoHbWVzc2FnZRgBIAEoCUIIukgFcgMo6AcSRgoMdHJhbnNsYXRpb25zGAIgAygLMiYuZ2F0ZWhvdXNlLnYxLlJlZnVzZS5UcmFuc2xhdGlvbnNFbnRyeUIIukgFmgECEDIaMwoRVHJhbnNsYXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6CgRGbGFnEjIKCHNldmVyaXR5GAEgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Qgi6SAWCAQIQASpKCgdPbkVycm9yEhgKFE9OX0VSUk9SX1VOU1BFQ0lGSUVEEAASEgoOT05fRVJST1JfQVBQTFkQARIRCg1PTl9FUlJPUl9TS0lQEAJiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_decision, file_gatehouse_v1_list_service]);
 
 /**
  * A policy as people write it, in YAML or JSON: an ordered list of rules. Field names are written as here, enum values in lower case without
@@ -145,7 +145,8 @@ export type Rule = Message<"gatehouse.v1.Rule"> & {
   description: string;
 
   /**
-   * The actions it is asked for: create_account, add_subscribers.
+   * What it is asked for: the actions create_account and add_subscribers, the events account_created and account_profile_changed. An event
+   * cannot be denied any more: there a deny flags.
    *
    * @generated from field: repeated string on = 3;
    */
@@ -263,7 +264,7 @@ export const AllowSchema: GenMessage<Allow> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_policy, 5);
 
 /**
- * Deny.
+ * Deny. On an event: flag, with severity high.
  *
  * @generated from message gatehouse.v1.Deny
  */
@@ -276,11 +277,18 @@ export type Deny = Message<"gatehouse.v1.Deny"> & {
   code: number;
 
   /**
-   * What to tell the caller; at most 1000 bytes.
+   * What to tell the caller; at most 1000 bytes. `{name}` stands for the field of that name, for text and whole numbers; `{{` for a brace.
    *
    * @generated from field: string message = 2;
    */
   message: string;
+
+  /**
+   * The message in other languages, by BCP 47 tag such as `zh` or `pt-BR`; the app's locale picks one. At most 50.
+   *
+   * @generated from field: map<string, string> translations = 3;
+   */
+  translations: { [key: string]: string };
 };
 
 /**
@@ -297,11 +305,18 @@ export const DenySchema: GenMessage<Deny> = /*@__PURE__*/
  */
 export type Refuse = Message<"gatehouse.v1.Refuse"> & {
   /**
-   * Why, for those who read the decision; at most 1000 bytes.
+   * Why, for those who read the decision; at most 1000 bytes. Fields stand in braces, as in Deny.
    *
    * @generated from field: string message = 1;
    */
   message: string;
+
+  /**
+   * The message in other languages, as in Deny.
+   *
+   * @generated from field: map<string, string> translations = 2;
+   */
+  translations: { [key: string]: string };
 };
 
 /**
