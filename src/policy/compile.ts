@@ -1,12 +1,17 @@
 // Compiles a policy's text into what evaluate.ts runs: everything is checked once, here.
 import { createHash } from "node:crypto";
 import { RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { OnError, type Rule, type Then } from "../../gen/gatehouse/v1/policy_pb.ts";
+import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
+import { OnError, type Policy, type Rule } from "../../gen/gatehouse/v1/policy_pb.ts";
 import { didYouMean } from "../nearest.ts";
 import { type Condition, createConditionCompiler } from "./condition.ts";
-import { type PolicyDocument, readPolicyDocument } from "./document.ts";
+import type { DeclaredLists, RateUse } from "./condition-calls.ts";
+import { maxProblems, type PolicyDocument, type Position, readPolicyDocument } from "./document.ts";
+import { compileMessage, type MessageOf, type MessageSource } from "./message.ts";
 import type { PolicyProblem } from "./problems.ts";
-import { type ActionCase, actionNames, actionSpecs, commonFields } from "./vocabulary.ts";
+import type { CompiledEffect, CompiledRule, Program } from "./program.ts";
+import { unreachableRules } from "./reachable.ts";
+import { commonFields, type EffectName, type FieldSpec, type SubjectCase, subjectNames, subjectSpecs } from "./vocabulary.ts";
 
 /** A policy that passed every check. Immutable. */
 export interface CompiledPolicy {
@@ -14,38 +19,18 @@ export interface CompiledPolicy {
   readonly version: string;
   readonly name: string;
   readonly text: string;
-  /** The names of the lists that it declares. */
-  readonly lists: readonly string[];
-  readonly programs: Readonly<Record<ActionCase, ActionProgram>>;
+  /** What the text says. */
+  readonly source: Policy;
+  /** Where the value at a path such as `rules[3].when` stands in the text. */
+  positionOf(path: string): Position;
+  /** The lists that it declares. */
+  readonly lists: readonly { name: string; kind: ListKind }[];
+  /** The kinds of those lists, by name. */
+  readonly listKinds: DeclaredLists;
+  readonly programs: Readonly<Record<SubjectCase, Program>>;
+  /** Every distinct count that its rules ask rate() for. */
+  readonly rates: readonly RateUse[];
 }
-
-/** What a policy says of one action. */
-export interface ActionProgram {
-  /** Whether an action that no rule settles is denied. */
-  readonly deniedByDefault: boolean;
-  /** The rules for this action, in the policy's order. */
-  readonly rules: readonly CompiledRule[];
-}
-
-/** A rule for one action. */
-export interface CompiledRule {
-  readonly id: string;
-  /** Undefined: always holds. */
-  readonly condition: Condition | undefined;
-  /** Whether it is asked for each of the action's users. */
-  readonly forEach: boolean;
-  readonly effect: CompiledEffect;
-  readonly shadow: boolean;
-  readonly skipOnError: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** What a rule does when it holds. */
-export type CompiledEffect =
-  | { readonly name: "allow" }
-  | { readonly name: "deny"; readonly code: number; readonly message: string }
-  | { readonly name: "refuse"; readonly message: string }
-  | { readonly name: "flag"; readonly severity: Severity };
 
 /** What a policy's own codes must lie in. From "Before a Official Channel Is Created": 120001 to 130000, or 1. */
 const ownCodes = { first: 120001, last: 130000 };
@@ -54,66 +39,113 @@ const ownCodes = { first: 120001, last: 130000 };
 export function compilePolicy(text: string): { policy: CompiledPolicy; problems: [] } | { policy: undefined; problems: PolicyProblem[] } {
   const { document, problems } = readPolicyDocument(text);
   if (document === undefined) return { policy: undefined, problems };
-  const { policy } = document;
-  const lists = new Set(Object.keys(policy.lists));
+  const { policy: source } = document;
+  const lists: DeclaredLists = new Map(Object.entries(source.lists).map(([name, { kind }]) => [name, kind || ListKind.EXACT]));
   problems.push(...duplicateIds(document));
-
-  const programs = Object.fromEntries(
-    Object.entries(actionSpecs).map(([action, spec]) => {
-      const compiler = createConditionCompiler({ ...commonFields, ...spec.fields }, lists);
-      const rules = policy.rules.flatMap((rule, index): CompiledRule[] => {
-        if (!rule.on.includes(spec.name)) return [];
-        const path = `rules[${index}]`;
-        const complain = (place: string, message: string, offset?: number) =>
-          problems.push({ ...document.positionOf(`${path}.${place}`, offset), rule: rule.id, message });
-        const effect = compileEffect(rule.then);
-        if (effect === undefined) return [];
-        if (!spec.effects.includes(effect.name)) {
-          complain("then", `${spec.name} cannot have the effect ${effect.name}; it can have ${spec.effects.join(", ")}.`);
-        }
-        let condition: Condition | undefined;
-        if (rule.when !== "") {
-          const compiled = compiler.compile(rule.when);
-          for (const problem of compiled.problems) complain("when", problem.message, problem.offset);
-          condition = compiled.condition;
-        }
-        return [compileRule(rule, effect, condition, spec.each?.field)];
-      });
-      return [action, { deniedByDefault: policy.default?.[action as ActionCase] === Verdict.DENY, rules }];
-    }),
-  ) as unknown as Record<ActionCase, ActionProgram>;
-
-  for (const [index, rule] of policy.rules.entries()) problems.push(...checkRule(document, rule, index));
-  if (problems.length > 0) return { policy: undefined, problems: withoutRepeats(problems) };
-  const version = createHash("sha256").update(text).digest("hex");
-  return { policy: { version, name: policy.name, text, lists: [...lists], programs }, problems: [] };
-}
-
-function compileRule(rule: Rule, effect: CompiledEffect, condition: Condition | undefined, eachField: string | undefined): CompiledRule {
-  return {
-    id: rule.id,
-    condition,
-    forEach: eachField !== undefined && (effect.name === "refuse" || condition?.reads(eachField) === true),
-    effect,
-    shadow: rule.mode === RuleMode.SHADOW,
-    skipOnError: rule.onError === OnError.SKIP,
-    labels: rule.labels,
+  const programs = {} as Record<SubjectCase, Program>;
+  for (const subject of Object.keys(subjectSpecs) as SubjectCase[]) {
+    programs[subject] = { deniedByDefault: isDeniedByDefault(source, subject), rules: compileRules(document, subject, lists, problems) };
+  }
+  for (const [index, rule] of source.rules.entries()) problems.push(...checkRule(document, rule, index));
+  if (problems.length === 0) problems.push(...unreachableRules(document, programs));
+  if (problems.length > 0) return { policy: undefined, problems: withoutRepeats(problems).slice(0, maxProblems) };
+  const policy: CompiledPolicy = {
+    version: createHash("sha256").update(text).digest("hex"),
+    name: source.name,
+    text,
+    source,
+    positionOf: document.positionOf,
+    lists: [...lists].map(([name, kind]) => ({ name, kind })),
+    listKinds: lists,
+    programs,
+    rates: distinctRates(programs),
   };
+  return { policy, problems: [] };
 }
 
-function compileEffect(then: Then | undefined): CompiledEffect | undefined {
-  switch (then?.effect.case) {
+/** The rules of a policy for one subject; what is wrong with them is added to `problems`. */
+function compileRules(document: PolicyDocument, subject: SubjectCase, lists: DeclaredLists, problems: PolicyProblem[]): CompiledRule[] {
+  const spec = subjectSpecs[subject];
+  const fields = { ...commonFields, ...spec.fields };
+  const compiler = createConditionCompiler(fields, lists);
+  return document.policy.rules.flatMap((rule, index): CompiledRule[] => {
+    if (!rule.on.includes(spec.name)) return [];
+    const complain = (place: string, message: string, offset?: number) =>
+      problems.push({ ...document.positionOf(`rules[${index}].${place}`, offset), rule: rule.id, message });
+    let condition: Condition | undefined;
+    if (rule.when !== "") {
+      const compiled = compiler.compile(rule.when);
+      for (const problem of compiled.problems) complain("when", problem.message + inWhich(rule, spec.name), problem.offset);
+      condition = compiled.condition;
+    }
+    const { each } = spec;
+    const forEach = each !== undefined && (rule.then?.effect.case === "refuse" || condition?.reads(each.field) === true);
+    // A rule that is asked but once has nobody to name.
+    const nameable = each === undefined || forEach || (rule.when !== "" && condition === undefined) ? fields : without(fields, each.field);
+    const messageOf = (source: MessageSource, effect: string) => {
+      const compiled = compileMessage(source, nameable);
+      for (const problem of compiled.problems) complain(`then.${effect}.${problem.place}`, problem.message, problem.offset);
+      return compiled.messageOf;
+    };
+    const effect = compileEffect(rule, spec.isEvent, messageOf);
+    if (effect === undefined) return [];
+    const written = rule.then?.effect.case as EffectName;
+    if (!spec.effects.includes(written)) {
+      complain("then", `${spec.name} cannot have the effect ${written}; it can have ${spec.effects.join(", ")}.`);
+    }
+    return [
+      {
+        id: rule.id,
+        index,
+        condition,
+        forEach,
+        effect,
+        shadow: rule.mode === RuleMode.SHADOW,
+        skipOnError: rule.onError === OnError.SKIP,
+        labels: rule.labels,
+      },
+    ];
+  });
+}
+
+function without(fields: Readonly<Record<string, FieldSpec>>, name: string): Record<string, FieldSpec> {
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => field !== name));
+}
+
+/** Says of which subject a problem is, where a rule is on several. */
+function inWhich(rule: Rule, name: string): string {
+  return rule.on.length > 1 ? ` (On ${name}.)` : "";
+}
+
+function compileEffect(
+  rule: Rule,
+  isEvent: boolean,
+  messageOf: (source: MessageSource, effect: string) => MessageOf,
+): CompiledEffect | undefined {
+  const effect = rule.then?.effect;
+  switch (effect?.case) {
     case "allow":
       return { name: "allow" };
     case "deny":
-      return { name: "deny", code: then.effect.value.code || 1, message: then.effect.value.message };
+      if (isEvent) return { name: "flag", severity: Severity.HIGH, messageOf: messageOf(effect.value, "deny") };
+      return { name: "deny", code: effect.value.code || 1, messageOf: messageOf(effect.value, "deny") };
     case "refuse":
-      return { name: "refuse", message: then.effect.value.message };
+      return { name: "refuse", messageOf: messageOf(effect.value, "refuse") };
     case "flag":
-      return { name: "flag", severity: then.effect.value.severity || Severity.LOW };
+      return { name: "flag", severity: effect.value.severity || Severity.LOW, messageOf: undefined };
     default:
       return undefined;
   }
+}
+
+function isDeniedByDefault(policy: Policy, subject: SubjectCase): boolean {
+  const verdicts: Record<string, unknown> = { ...policy.default };
+  return verdicts[subject] === Verdict.DENY;
+}
+
+function distinctRates(programs: Readonly<Record<SubjectCase, Program>>): RateUse[] {
+  const uses = Object.values(programs).flatMap(({ rules }) => rules.flatMap((rule) => rule.condition?.rates ?? []));
+  return [...new Map(uses.map((use) => [JSON.stringify([use.action, use.windowMs]), use])).values()];
 }
 
 function* duplicateIds({ policy, positionOf }: PolicyDocument): Generator<PolicyProblem> {
@@ -129,12 +161,12 @@ function* duplicateIds({ policy, positionOf }: PolicyDocument): Generator<Policy
   }
 }
 
-/** What can be said of a rule without knowing an action. */
+/** What can be said of a rule without knowing a subject. */
 function* checkRule({ positionOf }: PolicyDocument, rule: Rule, index: number): Generator<PolicyProblem> {
   for (const [i, name] of rule.on.entries()) {
-    if (actionNames.includes(name)) continue;
-    const hint = didYouMean(name, actionNames) || ` There are: ${actionNames.join(", ")}.`;
-    yield { ...positionOf(`rules[${index}].on[${i}]`), rule: rule.id, message: `There is no action "${name}".${hint}` };
+    if (subjectNames.includes(name)) continue;
+    const hint = didYouMean(name, subjectNames) || ` There are: ${subjectNames.join(", ")}.`;
+    yield { ...positionOf(`rules[${index}].on[${i}]`), rule: rule.id, message: `There is no action or event "${name}".${hint}` };
   }
   const effect = rule.then?.effect;
   if (effect?.case === "deny") {
@@ -146,7 +178,7 @@ function* checkRule({ positionOf }: PolicyDocument, rule: Rule, index: number): 
   }
 }
 
-/** A rule on several actions is checked once for each; the same problem is told once. */
+/** A rule on several subjects is checked once for each; the same problem is told once. */
 function withoutRepeats(problems: readonly PolicyProblem[]): PolicyProblem[] {
   const key = (p: PolicyProblem) => JSON.stringify([p.line, p.column, p.message]);
   return [...new Map(problems.map((p) => [key(p), p])).values()].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -1,25 +1,20 @@
-// Asks a compiled policy about one action. Pure: the same policy, question and facts give the same outcome.
+// Asks a compiled policy about one action or event. Pure: the same policy, question and world give the same outcome.
 import { create } from "@bufbuild/protobuf";
-import {
-  Effect,
-  type Match,
-  MatchSchema,
-  type Refusal,
-  RefusalSchema,
-  RuleMode,
-  Severity,
-  Verdict,
-} from "../../gen/gatehouse/v1/decision_pb.ts";
+import { type Match, MatchSchema, type Refusal, RefusalSchema, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Origin } from "../../gen/gatehouse/v1/origin_pb.ts";
-import type { CompiledPolicy, CompiledRule } from "./compile.ts";
-import { ConditionError, type Facts } from "./condition.ts";
-import { type Action, type ActionCase, type ActionSpec, actionSpecs, readCommonFields } from "./vocabulary.ts";
+import type { CompiledPolicy } from "./compile.ts";
+import { ConditionError } from "./condition.ts";
+import type { CompiledRule } from "./program.ts";
+import { effectNumber, readCommonFields, type Subject, type SubjectCase, type SubjectSpec, subjectSpecs } from "./vocabulary.ts";
+import type { World } from "./world.ts";
 
 /** What is asked. */
 export interface Question {
   appId: number;
+  /** The language of messages, a BCP 47 tag; empty: the policy's own. */
+  locale: string;
   origin: Origin | undefined;
-  action: Action;
+  subject: Subject;
   /** When it is asked, in milliseconds since 1970. */
   nowMs: number;
 }
@@ -36,6 +31,18 @@ export interface Outcome {
   matches: Match[];
 }
 
+/** One rule that was asked. */
+export interface AskedRule {
+  rule: CompiledRule;
+  /** The user it was asked about; empty for none. */
+  item: string;
+  /** What its condition could read. */
+  fields: Readonly<Record<string, unknown>>;
+  held: boolean;
+  /** Why the condition could not be evaluated; empty when it could. */
+  error: string;
+}
+
 /** The code of a denial by default, which no rule words. */
 const defaultDenyCode = 1;
 
@@ -43,67 +50,71 @@ const defaultDenyCode = 1;
  * Asks the rules in order. The first enforced allow or deny that holds ends it; a refuse, or an allow of a rule that is asked for each user,
  * ends it for one user; a flag ends nothing; when nothing ended it, the default does. A rule in shadow mode is asked and noted, and changes
  * nothing. A condition that cannot be evaluated counts as held (`on_error: apply`) or is passed over (`skip`), and its match is marked.
- * Throws whatever `facts` throws.
+ * Throws whatever the world throws. `onAsked` hears of every rule as it is asked.
  */
-export function evaluate(policy: CompiledPolicy, question: Question, facts: Facts): Outcome {
-  const { action } = question;
-  const spec = actionSpecs[action.case] as ActionSpec<ActionCase>;
-  const program = policy.programs[action.case];
-  const fields = { ...readCommonFields(question.appId, question.origin, question.nowMs), ...spec.read(action.value as never) };
-  const items = spec.each === undefined ? [] : [...new Set(spec.each.items(action.value as never))];
+export function evaluate(policy: CompiledPolicy, question: Question, world: World, onAsked?: (asked: AskedRule) => void): Outcome {
+  const { subject } = question;
+  const spec = subjectSpecs[subject.case] as SubjectSpec<SubjectCase>;
+  const program = policy.programs[subject.case];
+  const fields = { ...readCommonFields(question.appId, question.origin, question.nowMs), ...spec.read(subject.value as never) };
+  const items = spec.each === undefined ? [] : [...new Set(spec.each.items(subject.value as never))];
   const eachField = spec.each?.field ?? "";
-  const settled = new Set<number>();
+  const settled = new Set<string>();
   const outcome: Outcome = { verdict: Verdict.ALLOW, code: 0, message: "", refused: [], matches: [] };
 
+  /** Asks one rule and notes a match; what it says when it takes effect, undefined when it does not. */
+  function ask(rule: CompiledRule, item: string): string | undefined {
+    let error = "";
+    let held = true;
+    try {
+      held = rule.condition === undefined || rule.condition.holds(fields, world);
+    } catch (cause) {
+      if (!(cause instanceof ConditionError)) throw cause;
+      error = cause.message;
+    }
+    onAsked?.({ rule, item, fields, held, error });
+    if (!held) return undefined;
+    const { effect } = rule;
+    const message = effect.name === "allow" ? "" : (effect.messageOf?.(fields, question.locale) ?? "");
+    const skipped = error !== "" && rule.skipOnError;
+    outcome.matches.push(
+      create(MatchSchema, {
+        rule: rule.id,
+        effect: effectNumber[effect.name],
+        mode: rule.shadow ? RuleMode.SHADOW : RuleMode.ENFORCE,
+        subscriber: item,
+        error,
+        skipped,
+        severity: effect.name === "flag" ? effect.severity : Severity.UNSPECIFIED,
+        labels: rule.labels,
+        message,
+      }),
+    );
+    return rule.shadow || skipped ? undefined : message;
+  }
+
   for (const rule of program.rules) {
+    const { effect } = rule;
     if (!rule.forEach) {
-      if (!asked(rule, fields, facts, "", outcome.matches)) continue;
-      if (rule.effect.name === "allow") return finish(outcome, items);
-      if (rule.effect.name === "deny") return deny(outcome, rule.effect.code, rule.effect.message);
+      const message = ask(rule, "");
+      if (message === undefined) continue;
+      if (effect.name === "allow") return finish(outcome, items);
+      if (effect.name === "deny") return deny(outcome, effect.code, message);
       continue;
     }
-    for (const [index, item] of items.entries()) {
-      if (settled.has(index)) continue;
+    for (const item of items) {
+      if (settled.has(item)) continue;
       fields[eachField] = item;
-      if (!asked(rule, fields, facts, item, outcome.matches)) continue;
-      if (rule.effect.name === "deny") return deny(outcome, rule.effect.code, rule.effect.message);
-      if (rule.effect.name === "flag") continue;
-      settled.add(index);
-      if (rule.effect.name === "refuse") {
-        outcome.refused.push(create(RefusalSchema, { subscriber: item, rule: rule.id, message: rule.effect.message }));
-      }
+      const message = ask(rule, item);
+      if (message === undefined || effect.name === "flag") continue;
+      if (effect.name === "deny") return deny(outcome, effect.code, message);
+      settled.add(item);
+      if (effect.name === "refuse") outcome.refused.push(create(RefusalSchema, { subscriber: item, rule: rule.id, message }));
     }
     if (items.length > 0 && settled.size === items.length) return finish(outcome, items);
   }
   return program.deniedByDefault ? deny(outcome, defaultDenyCode, "") : finish(outcome, items);
 }
-
-/** Asks one rule and notes a match. True when the rule takes effect. */
-function asked(rule: CompiledRule, fields: Record<string, unknown>, facts: Facts, item: string, matches: Match[]): boolean {
-  let error = "";
-  try {
-    if (rule.condition !== undefined && !rule.condition.holds(fields, facts)) return false;
-  } catch (cause) {
-    if (!(cause instanceof ConditionError)) throw cause;
-    error = cause.message;
-  }
-  const skipped = error !== "" && rule.skipOnError;
-  matches.push(
-    create(MatchSchema, {
-      rule: rule.id,
-      effect: effectOf[rule.effect.name],
-      mode: rule.shadow ? RuleMode.SHADOW : RuleMode.ENFORCE,
-      subscriber: item,
-      error,
-      skipped,
-      severity: rule.effect.name === "flag" ? rule.effect.severity : Severity.UNSPECIFIED,
-      labels: rule.labels,
-    }),
-  );
-  return !rule.shadow && !skipped;
-}
-
-const effectOf = { allow: Effect.ALLOW, deny: Effect.DENY, refuse: Effect.REFUSE, flag: Effect.FLAG } as const;
 
 function deny(outcome: Outcome, code: number, message: string): Outcome {
   return { ...outcome, verdict: Verdict.DENY, code, message, refused: [] };

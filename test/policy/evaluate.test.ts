@@ -5,9 +5,10 @@ import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v
 import { Effect, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
 import { type CompiledPolicy, compilePolicy } from "../../src/policy/compile.ts";
-import type { Facts } from "../../src/policy/condition.ts";
 import { evaluate } from "../../src/policy/evaluate.ts";
+import type { Facts } from "../../src/policy/functions.ts";
 import { formatProblems } from "../../src/policy/problems.ts";
+import { createLiveWorld } from "../../src/policy/world.ts";
 
 function policyOf(rules: string, rest = ""): CompiledPolicy {
   const { policy, problems } = compilePolicy(`name: x\nlists: { banned: {}, staff: {} }\n${rest}\nrules:\n${rules}`);
@@ -15,21 +16,24 @@ function policyOf(rules: string, rest = ""): CompiledPolicy {
   return policy;
 }
 
-const noFacts: Facts = { inList: () => false };
-const lists = (content: Record<string, string[]>): Facts => ({ inList: (list, value) => content[list]?.includes(value) ?? false });
+const noFacts: Facts = { inList: () => false, matchesList: () => false, liveAccounts: () => 0, nameInUse: () => false, rate: () => 0 };
+const lists = (content: Record<string, string[]>): Facts => ({
+  ...noFacts,
+  inList: (list, value) => content[list]?.includes(value) ?? false,
+});
 
 function creation(policy: CompiledPolicy, name: string, facts = noFacts, nowMs = 0) {
-  const action = { case: "createAccount" as const, value: create(CreateAccountSchema, { operator: "op", owner: "ow", name }) };
+  const subject = { case: "createAccount" as const, value: create(CreateAccountSchema, { operator: "op", owner: "ow", name }) };
   const origin = create(OriginSchema, { platform: "iOS", clientIp: "10.0.0.1" });
-  return evaluate(policy, { appId: 1400000000, origin, action, nowMs }, facts);
+  return evaluate(policy, { appId: 1400000000, locale: "", origin, subject, nowMs }, createLiveWorld(facts, []));
 }
 
 function subscription(policy: CompiledPolicy, subscribers: string[], facts = noFacts) {
-  const action = {
+  const subject = {
     case: "addSubscribers" as const,
     value: create(AddSubscribersSchema, { accountId: "acc", operator: "op", subscribers }),
   };
-  return evaluate(policy, { appId: 1400000000, origin: undefined, action, nowMs: 0 }, facts);
+  return evaluate(policy, { appId: 1400000000, locale: "", origin: undefined, subject, nowMs: 0 }, createLiveWorld(facts, []));
 }
 
 const rules = (outcome: { matches: { rule: string; subscriber: string }[] }) =>
@@ -51,7 +55,7 @@ describe("a creation", () => {
   - { id: no, on: [create_account], when: name == 'z', then: { deny: {} } }
   - { id: flagged, on: [create_account], then: { flag: { severity: high } }, labels: { team: a } }
   - { id: yes, on: [create_account], when: 'inList(operator, "staff")', then: { allow: {} } }
-  - { id: deny, on: [create_account], then: { deny: { code: 120005, message: why } } }
+  - { id: deny, on: [create_account], when: name == 'y', then: { deny: { code: 120005, message: why } } }
   - { id: never, on: [create_account], then: { flag: {} } }`);
     const denied = creation(policy, "y");
     expect(denied).toMatchObject({ verdict: Verdict.DENY, code: 120005, message: "why" });
@@ -108,6 +112,7 @@ describe("a condition that cannot be evaluated", () => {
 
   it("lets a failure of the facts through: that is no fault of the rule", () => {
     const broken: Facts = {
+      ...noFacts,
       inList() {
         throw new Error("the store is gone");
       },
