@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Account, AccountSchema, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
+import { normalize } from "../text/normalize.ts";
 import type { AccountChange, AccountFields, AccountRecord } from "./account-merge.ts";
 import { digestHex, timeColumn } from "./message-json.ts";
 
@@ -16,11 +17,13 @@ export function accountChange(event: Event, digest: Uint8Array): AccountChange |
   if (event.event.case === undefined) return undefined;
   const eventTimeMs = timeColumn(event.eventTime);
   const timeMs = eventTimeMs ?? timeColumn(event.receiveTime) ?? 0;
+  const writes = writesOf(event.event);
   return {
     stamp: [timeMs, rankByCase[event.event.case], digestHex(digest)],
     eventTimeMs,
     creation: event.event.case === "accountCreated",
-    writes: writesOf(event.event),
+    writes,
+    normalizedName: writes.name === undefined ? null : normalize(writes.name),
   };
 }
 

@@ -18,11 +18,15 @@ export interface AccountChange {
   /** Whether the event is a creation. */
   creation: boolean;
   writes: Partial<AccountFields>;
+  /** The normal form of the name in `writes`, null when there is none. */
+  normalizedName: string | null;
 }
 
 /** An account as stores keep it. */
 export interface AccountRecord {
   fields: AccountFields;
+  /** The normal form of the name. */
+  normalizedName: string;
   /** The stamp of each field's last write; fields that nothing wrote have none. */
   stamps: Partial<Record<keyof AccountFields, Stamp>>;
   /** Whether a creation was ever seen. */
@@ -41,14 +45,17 @@ export function applyChange(account: AccountRecord | undefined, change: AccountC
     ? { ...account.fields }
     : { owner: "", name: "", introduction: "", faceUrl: "", organization: "", state: live };
   const stamps = { ...account?.stamps };
+  let normalizedName = account?.normalizedName ?? "";
   for (const field of Object.keys(change.writes) as (keyof AccountFields)[]) {
     const before = stamps[field];
     if (before !== undefined && !isLater(change.stamp, before)) continue;
     Object.assign(fields, { [field]: change.writes[field] });
     stamps[field] = change.stamp;
+    if (field === "name") normalizedName = change.normalizedName ?? "";
   }
   return {
     fields,
+    normalizedName,
     stamps,
     created: change.creation || (account?.created ?? false),
     firstEventMs: earliest(account?.firstEventMs ?? null, change.eventTimeMs),

@@ -2,10 +2,20 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AddSubscribers, CreateAccount } from "../../gen/gatehouse/v1/action_pb.ts";
-import { type Decision, DecisionSchema, type Match, type Refusal, type Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { type EveryField, originJson, timeColumn, unlessNone, unlessZero } from "./message-json.ts";
+import {
+  type Decision,
+  DecisionSchema,
+  type Fact,
+  type Match,
+  type Refusal,
+  type ShadowOutcome,
+  ShadowOutcomeSchema,
+  type Verdict,
+} from "../../gen/gatehouse/v1/decision_pb.ts";
+import { createdJson, profileChangedJson } from "./event-codec.ts";
+import { type EveryField, originJson, timeColumn, unlessEmpty, unlessNone, unlessZero } from "./message-json.ts";
 
-/** A decision without its id. */
+/** A decision without its id and its shadow outcome. */
 export interface DecisionRow extends ActionColumns {
   appId: number;
   /** Null when the request had none. */
@@ -13,9 +23,18 @@ export interface DecisionRow extends ActionColumns {
   verdict: Verdict;
   /** Null when no policy was asked. */
   policyVersion: string | null;
+  /** Null when it is about an action. */
+  eventId: string | null;
   eventTimeMs: number | null;
   decideTimeMs: number | null;
   /** The fields that are no columns. Read with unknown fields ignored, so that rows of a newer schema can be read. */
+  body: string;
+}
+
+/** What a shadow policy said of a decision, when that differs. */
+export interface ShadowRow {
+  policyVersion: string;
+  /** The other fields. Read with unknown fields ignored. */
   body: string;
 }
 
@@ -28,24 +47,27 @@ interface ActionColumns {
 }
 
 type ActionCase = NonNullable<Decision["action"]["case"]>;
-type ColumnField = "decisionId" | "appId" | "requestId" | "verdict" | "policyVersion" | "eventTime" | "decideTime";
-/** A preview is never stored. */
-type Body = EveryField<Omit<Decision, ColumnField | "action" | "preview">> & Record<ActionCase, unknown>;
+type ColumnField = "decisionId" | "appId" | "requestId" | "verdict" | "policyVersion" | "eventId" | "eventTime" | "decideTime";
+/** A preview is never stored, and a shadow outcome has a row of its own. */
+type Body = EveryField<Omit<Decision, ColumnField | "action" | "preview" | "shadow">> & Record<ActionCase, unknown>;
 
 const noColumns: ActionColumns = { accountId: null, operator: null, owner: null };
 
-/** A decision as a row. Its id is left out. */
+/** A decision as a row. Its id and its shadow outcome are left out. */
 export function encodeDecision(decision: Decision): DecisionRow {
   const { accountId, operator, owner } = actionColumns(decision.action);
   const body: Body = {
     createAccount: decision.action.case === "createAccount" ? createAccountJson(decision.action.value) : undefined,
     addSubscribers: decision.action.case === "addSubscribers" ? addSubscribersJson(decision.action.value) : undefined,
+    accountCreated: decision.action.case === "accountCreated" ? createdJson(decision.action.value) : undefined,
+    accountProfileChanged: decision.action.case === "accountProfileChanged" ? profileChangedJson(decision.action.value) : undefined,
     origin: originJson(decision.origin),
     code: unlessZero(decision.code),
     message: unlessZero(decision.message),
     refused: unlessNone(decision.refused)?.map(refusalJson),
     matches: unlessNone(decision.matches)?.map(matchJson),
     degraded: unlessZero(decision.degraded),
+    facts: unlessNone(decision.facts)?.map(factJson),
   };
   return {
     appId: decision.appId,
@@ -55,36 +77,62 @@ export function encodeDecision(decision: Decision): DecisionRow {
     owner,
     verdict: decision.verdict,
     policyVersion: decision.policyVersion === "" ? null : decision.policyVersion,
+    eventId: decision.eventId === "" ? null : decision.eventId,
     eventTimeMs: timeColumn(decision.eventTime),
     decideTimeMs: timeColumn(decision.decideTime),
     body: JSON.stringify(body),
   };
 }
 
-/** The decision of a row. */
-export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof ActionColumns>): Decision {
+/** The decision of a row, with what the shadow policy said of it. */
+export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof ActionColumns>, shadow?: ShadowRow): Decision {
   const decision = fromJson(DecisionSchema, JSON.parse(row.body) as JsonValue, { ignoreUnknownFields: true });
   decision.decisionId = decisionId;
   decision.appId = row.appId;
   decision.requestId = row.requestId ?? "";
   decision.verdict = row.verdict;
   decision.policyVersion = row.policyVersion ?? "";
+  decision.eventId = row.eventId ?? "";
   if (row.eventTimeMs !== null) decision.eventTime = timestampFromMs(row.eventTimeMs);
   if (row.decideTimeMs !== null) decision.decideTime = timestampFromMs(row.decideTimeMs);
+  if (shadow !== undefined) decision.shadow = decodeShadow(shadow);
   return decision;
+}
+
+/** The body of a shadow outcome's row. */
+export function encodeShadow(outcome: ShadowOutcome): string {
+  const body: EveryField<Omit<ShadowOutcome, "policyVersion">> = {
+    verdict: outcome.verdict,
+    code: unlessZero(outcome.code),
+    refused: unlessNone(outcome.refused)?.map(refusalJson),
+    matches: unlessNone(outcome.matches)?.map(matchJson),
+  };
+  return JSON.stringify(body);
+}
+
+/** The shadow outcome of a row. */
+export function decodeShadow({ policyVersion, body }: ShadowRow): ShadowOutcome {
+  const outcome = fromJson(ShadowOutcomeSchema, JSON.parse(body) as JsonValue, { ignoreUnknownFields: true });
+  outcome.policyVersion = policyVersion;
+  return outcome;
 }
 
 function actionColumns(action: Decision["action"]): ActionColumns {
   switch (action.case) {
-    case "createAccount": {
-      const { operator, owner } = action.value;
-      return { accountId: null, operator: operator || null, owner: owner === operator ? null : owner || null };
-    }
+    case "createAccount":
+      return columnsOf("", action.value.operator, action.value.owner);
+    case "accountCreated":
+      return columnsOf(action.value.accountId, action.value.operator, action.value.owner);
     case "addSubscribers":
-      return { accountId: action.value.accountId || null, operator: action.value.operator || null, owner: null };
+    case "accountProfileChanged":
+      return columnsOf(action.value.accountId, action.value.operator, "");
     case undefined:
       return noColumns;
   }
+}
+
+function columnsOf(accountId: string, operator: string, owner: string): ActionColumns {
+  return { accountId: accountId || null, operator: operator || null, owner: owner === operator ? null : owner || null };
 }
 
 function createAccountJson(action: CreateAccount): EveryField<CreateAccount> {
@@ -108,6 +156,11 @@ function matchJson(match: Match): EveryField<Match> {
     error: unlessZero(match.error),
     skipped: unlessZero(match.skipped),
     severity: unlessZero(match.severity),
-    labels: match.labels,
+    labels: unlessEmpty(match.labels),
+    message: unlessZero(match.message),
   };
+}
+
+function factJson(fact: Fact): EveryField<Fact> {
+  return { function: fact.function, arguments: unlessNone(fact.arguments), value: unlessZero(fact.value) };
 }

@@ -52,7 +52,8 @@ export function decodeEvent(eventId: string, row: Omit<EventRow, "accountId">): 
   return event;
 }
 
-function createdJson(event: AccountCreated): EveryField<AccountCreated> {
+/** A creation in protobuf JSON. */
+export function createdJson(event: AccountCreated): EveryField<AccountCreated> {
   return {
     accountId: event.accountId,
     operator: unlessZero(event.operator),
@@ -61,8 +62,8 @@ function createdJson(event: AccountCreated): EveryField<AccountCreated> {
   };
 }
 
-/** Fields that are set and empty stay: they were made empty. */
-function profileChangedJson(event: AccountProfileChanged): EveryField<AccountProfileChanged> {
+/** A change of a profile in protobuf JSON. Fields that are set and empty stay: they were made empty. */
+export function profileChangedJson(event: AccountProfileChanged): EveryField<AccountProfileChanged> {
   return {
     accountId: event.accountId,
     operator: unlessZero(event.operator),

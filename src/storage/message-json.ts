@@ -15,6 +15,12 @@ export function unlessNone<T>(items: readonly T[]): readonly T[] | undefined {
   return items.length === 0 ? undefined : items;
 }
 
+/** Undefined for a map without entries, which JSON then leaves out. */
+export function unlessEmpty<T extends object>(map: T): T | undefined {
+  for (const _ in map) return map;
+  return undefined;
+}
+
 /** An origin in protobuf JSON. */
 export function originJson(origin: Origin | undefined): EveryField<Origin> | undefined {
   if (origin === undefined) return undefined;

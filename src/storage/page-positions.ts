@@ -45,9 +45,9 @@ export function formatEntryPosition(value: string): string {
   return entryMark + value;
 }
 
-/** Reads what formatEntryPosition wrote, and nothing else. Throws INVALID_PAGE_TOKEN. */
-export function parseEntryPosition(position: string): string {
-  if (!position.startsWith(entryMark)) throw invalidPosition();
+/** Reads what formatEntryPosition wrote, for a value with the prefix, and nothing else. Throws INVALID_PAGE_TOKEN. */
+export function parseEntryPosition(position: string, prefix = ""): string {
+  if (!position.startsWith(entryMark + prefix)) throw invalidPosition();
   return position.slice(entryMark.length);
 }
 

@@ -1,8 +1,8 @@
 // The contract of a store. What a comment here says a store must do, test/storage/conformance.ts checks on every store.
 import type { Account, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
-import type { Decision, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { Decision, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
-import type { ListEntry } from "../../gen/gatehouse/v1/list_service_pb.ts";
+import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 
 /**
  * Where decisions, events, accounts, lists and policies are kept.
@@ -18,10 +18,10 @@ import type { ListEntry } from "../../gen/gatehouse/v1/list_service_pb.ts";
  */
 export interface Store extends Decisions, Events, Accounts, Lists, Policies {
   /**
-   * Calls `ask` with facts that are all from one moment, no older than the last write that was answered. `ask` must be pure: a store may
-   * call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
+   * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
+   * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
    */
-  withFacts<T>(ask: (facts: StoredFacts) => T): T | Promise<T>;
+  withFacts<T>(nowMs: number, ask: (facts: StoredFacts) => T): T | Promise<T>;
 
   /** Resolves when the store can read and write just now; rejects with STORE_UNAVAILABLE when it cannot. */
   check(): Promise<void>;
@@ -30,37 +30,121 @@ export interface Store extends Decisions, Events, Accounts, Lists, Policies {
   close(): Promise<void>;
 }
 
-/** What rules may ask the store. */
+/** What rules may ask the store. An app sees only its own accounts; lists serve all apps. */
 export interface StoredFacts {
-  /** Whether the value is on the list; false when there is no such list. */
+  /**
+   * Whether the value is on the list, byte for byte, and has not expired; false when there is no such list. How long it takes must not depend
+   * on how long the list is.
+   */
   inList(list: string, value: string): boolean;
+
+  /**
+   * A number that is another one whenever the unexpired entries of the list may be others; 0 when there is no such list. For those who keep
+   * something made from `listValues`.
+   */
+  listVersion(list: string): number;
+
+  /** The values on the list that have not expired, in any order; none when there is no such list. */
+  listValues(list: string): string[];
+
+  /**
+   * How many live accounts the owner has, plus the reservations for the owner that have not lapsed: creations that were allowed and that no
+   * event has confirmed.
+   */
+  liveAccounts(appId: number, owner: string): number;
+
+  /** Whether a live account or a reservation that has not lapsed has this name, in the normal form of src/text/normalize.ts. */
+  nameInUse(appId: number, normalizedName: string): boolean;
+
+  /** How often a key was counted under this counter in the last `windowMs`, to a sixtieth of the window. */
+  rate(counter: RateCounter, key: string): number;
+}
+
+/** What is counted: decisions of an app on an action, in a window. Every window has a count of its own, which begins when it is first used. */
+export interface RateCounter {
+  appId: number;
+  /** The action's name in a policy, such as `create_account`. */
+  action: string;
+  /** From 1 second to 30 days. */
+  windowMs: number;
+}
+
+/** A decision to append, with what it takes and counts. */
+export interface NewDecision {
+  /** Its `decisionId` is ignored and given by the store. */
+  decision: Decision;
+  /** Recognises the same action under a repeated request_id; empty when the decision has none. */
+  actionDigest: Uint8Array;
+  /** For an allowed creation: room and name are taken until an event confirms it, or `lapseMs` after the decision. */
+  reservation?: Reservation;
+  /** Under which keys it counts. */
+  counts: readonly { counter: RateCounter; key: string }[];
+}
+
+/** What an allowed creation takes. */
+export interface Reservation {
+  owner: string;
+  /** In the normal form of src/text/normalize.ts. */
+  normalizedName: string;
+  /** When it lapses, in milliseconds since 1970. */
+  lapseMs: number;
 }
 
 /** The log of decisions. */
 export interface Decisions {
   /**
-   * Appends a decision; its `decisionId` is ignored and given by the store. Ids must sort in the order of appending when the appends did not
-   * overlap.
+   * Calls `make` with facts as `withFacts` does, and appends what it returns. It must be as if such calls came one after another: what `make`
+   * sees includes what every one before it reserved and counted, however many overlap and on however many processes; it may run several times,
+   * and the last time counts. Ids must sort in the order of appending when the appends did not overlap.
    *
-   * When the decision has a request_id and the app has a decision with the same one, nothing must be appended: the result is `repeat` with
-   * the decision of the first time if `actionDigest` is the same, `reused` if it differs. This must hold for appends that overlap.
+   * When the decision has a request_id and the app has a decision with the same one, nothing must be appended, reserved or counted: the result
+   * is `repeat` with the decision of the first time if `actionDigest` is the same, `reused` if it differs. This must hold for appends that
+   * overlap.
    */
-  appendDecision(decision: Decision, actionDigest: Uint8Array): Promise<AppendedDecision>;
+  appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision>;
 
-  /** The decision with this id; undefined when there is none, whatever the string. */
+  /** The decision with this id, with its shadow outcome; undefined when there is none, whatever the string. */
   getDecision(decisionId: string): Promise<Decision | undefined>;
 
   /** The decision of this app with this request_id; undefined when there is none. */
   findDecisionByRequestId(appId: number, requestId: string): Promise<{ decision: Decision; actionDigest: Uint8Array } | undefined>;
 
-  /** Decisions that pass the filter, the latest appended first. */
+  /** Decisions that pass the filter, the latest appended first, with their shadow outcomes. */
   listDecisions(filter: DecisionFilter, page: PageRequest): Promise<Page<Decision>>;
+
+  /**
+   * Keeps what the shadow policy said of a decision: `outcome` is set only when it differs from what the live one said. Resolves when it is on
+   * disk. Unknown decisions and repeats are passed over.
+   */
+  appendShadowOutcome(shadow: ShadowRecord): Promise<void>;
+
+  /** Counts decisions of `startMs` ≤ decide_time < `endMs` for a report on what is on trial, without blocking others for long. */
+  countShadow(range: { startMs: number; endMs: number; shadowVersion: string | undefined }): Promise<ShadowCounts>;
+}
+
+/** What the shadow policy said of one decision. */
+export interface ShadowRecord {
+  decisionId: string;
+  /** The version of the shadow policy. */
+  version: string;
+  outcome: ShadowOutcome | undefined;
+}
+
+/** Counts for a report on what is on trial. */
+export interface ShadowCounts {
+  decisions: number;
+  /** How many the shadow policy of `shadowVersion` was asked about. */
+  shadowed: number;
+  /** Those of them that it had another verdict, code or set of refused for, the latest first; at most the 10 000 latest. */
+  changed: { decisionId: string; live: Decision; shadow: ShadowOutcome }[];
+  /** What rules on trial did, by policy version and rule: those of the shadow policy, and those in shadow mode of any live one. */
+  rules: { policyVersion: string; rule: string; held: number; heldAnew: number; errors: number }[];
 }
 
 /** What became of an appended decision. */
 export type AppendedDecision =
-  /** It is on disk, under this id. */
-  | { kind: "appended"; decisionId: string }
+  /** It is on disk, as it was made and with its id. */
+  | { kind: "appended"; decision: Decision }
   /** The same request was decided before: that decision. */
   | { kind: "repeat"; decision: Decision }
   /** The request_id was used before for another action, in this decision. */
@@ -79,10 +163,12 @@ export interface DecisionFilter {
 /** The log of events, and through it the registry of accounts. */
 export interface Events {
   /**
-   * Appends an event and applies it to the registry, both or neither; its `eventId` is ignored and given by the store. When an event with
-   * the same digest is there, nothing must change and the result must carry that event's id. This must hold for appends that overlap.
+   * Calls `flag` with facts as `withFacts` does, appends the event, applies it to the registry, and appends the decision that `flag` returned, if
+   * any, under the event's id: all or nothing. The event's `eventId` is ignored and given by the store. A creation confirms, and so ends, the
+   * oldest reservation of the same app, owner and name. When an event with the same digest is there, nothing must change and the result must
+   * carry that event's id. This must hold for appends that overlap.
    */
-  appendEvent(event: Event, digest: Uint8Array): Promise<AppendedEvent>;
+  appendEvent(event: Event, digest: Uint8Array, nowMs: number, flag?: (facts: StoredFacts) => Decision | undefined): Promise<AppendedEvent>;
 
   /** The events of one account, in the order they were appended. */
   listAccountEvents(appId: number, accountId: string, page: PageRequest): Promise<Page<Event>>;
@@ -114,19 +200,31 @@ export interface AccountFilter {
 /** The lists that rules ask. */
 export interface Lists {
   /**
-   * Adds entries; one whose value is there keeps its create_time and gets the new reason. `entries` may name a value twice: the last one
-   * counts. `create_time` must be set on every entry.
+   * Adds entries; one whose value is there keeps its create_time and gets the rest anew. `entries` may name a value twice: the last one counts.
+   * `create_time` must be set on every entry, and is the time of the edit. Each value that is new or changed leaves an edit; one that is there
+   * just so leaves none.
    */
   addEntries(list: string, entries: readonly ListEntry[]): Promise<ListEdited>;
 
-  /** Removes entries; values that are not there are passed over. */
-  removeEntries(list: string, values: readonly string[]): Promise<ListEdited>;
+  /** Removes entries; values that are not there are passed over and leave no edit. */
+  removeEntries(list: string, values: readonly string[], edit: { author: string; reason: string; timeMs: number }): Promise<ListEdited>;
 
-  /** The entries of a list by value, byte for byte; undefined when there is no such list. */
-  listEntries(list: string, page: PageRequest): Promise<Page<ListEntry> | undefined>;
+  /** The entries of a list that pass the filter, by value, byte for byte; undefined when there is no such list. */
+  listEntries(list: string, filter: EntryFilter, page: PageRequest): Promise<Page<ListEntry> | undefined>;
 
-  /** The names of all lists, sorted. */
-  listNames(): Promise<string[]>;
+  /** The edits of a list, or of one value of it, the latest first; undefined when there is no such list. */
+  listEdits(list: string, value: string | undefined, page: PageRequest): Promise<Page<ListEdit> | undefined>;
+
+  /** All lists, by name. */
+  listLists(): Promise<List[]>;
+}
+
+/** Which entries. Every member that is set must hold. */
+export interface EntryFilter {
+  /** The value begins with this. */
+  prefix?: string;
+  /** Value, reason, author or source has this in it. */
+  contains?: string;
 }
 
 /** What an edit of a list did. */
@@ -136,23 +234,58 @@ export type ListEdited =
   /** There is no such list, and nothing changed. */
   | { kind: "unknown_list" };
 
-/** The policies that were ever live. */
+/** The versions of the policy, and what points at them. */
 export interface Policies {
-  /**
-   * Keeps a policy's text under its version, makes every list it names that is not there yet, and makes it the live one: all or nothing.
-   * Doing it again with the live version must change nothing. Lists that it does not name must stay as they are.
-   */
-  makePolicyLive(policy: StoredPolicy, lists: readonly string[]): Promise<void>;
+  /** Keeps a version; one that is there stays as it was first published. Must survive like every write. */
+  publishPolicy(policy: PublishedPolicy): Promise<void>;
 
-  /** The live policy; undefined when there never was one. */
-  getLivePolicy(): Promise<StoredPolicy | undefined>;
+  /**
+   * Points at a version, or with no version at none, makes every list in `lists` that is not there yet, and notes the activation: all or
+   * nothing. A list that is there keeps its kind and entries. Pointing at the version that is pointed at already must change nothing and leave
+   * no activation. False, and nothing changed, when there is no such version.
+   */
+  pointPolicy(activation: NewActivation, lists: readonly { name: string; kind: ListKind }[]): Promise<boolean>;
+
+  /** The version with this name, or the only one whose name begins so; undefined when there is none, or more than one. */
+  getPolicy(version: string): Promise<PublishedPolicy | undefined>;
+
+  /** The version that is pointed at; undefined when none is. */
+  getPointedPolicy(pointer: PointerName): Promise<PublishedPolicy | undefined>;
+
+  /** Versions, the latest published first. */
+  listPolicies(page: PageRequest): Promise<Page<PublishedPolicy>>;
+
+  /** Activations of both pointers, the latest first. */
+  listActivations(page: PageRequest): Promise<Page<PolicyActivation>>;
 }
 
-/** A policy as it was written. */
-export interface StoredPolicy {
+/** What points at versions. */
+export type PointerName = "live" | "shadow";
+
+/** A version of the policy. */
+export interface PublishedPolicy {
   /** The lower-case hexadecimal SHA-256 of the text. */
   version: string;
   text: string;
+  author: string;
+  reason: string;
+  publishTimeMs: number;
+}
+
+/** A pointer to be set. */
+export interface NewActivation {
+  pointer: PointerName;
+  /** Undefined: to none. */
+  version: string | undefined;
+  author: string;
+  reason: string;
+  timeMs: number;
+}
+
+/** A pointer that was set. */
+export interface PolicyActivation extends NewActivation {
+  /** Where it pointed before; undefined: at none. */
+  previousVersion: string | undefined;
 }
 
 /** Which part of a result. */

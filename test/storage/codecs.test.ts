@@ -1,9 +1,9 @@
 // The codecs of decisions and events: nothing of a message is lost, and rows of a newer schema can be read.
 import { create, type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { DecisionSchema } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionSchema, Effect, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
-import { decodeDecision, encodeDecision } from "../../src/storage/decision-codec.ts";
+import { decodeDecision, encodeDecision, encodeShadow } from "../../src/storage/decision-codec.ts";
 import { decodeEvent, encodeEvent } from "../../src/storage/event-codec.ts";
 import { changedEvent, sampleDecision } from "./samples.ts";
 
@@ -43,7 +43,16 @@ describe("the codec of decisions", () => {
   it.each(casesOf(DecisionSchema))("loses nothing of a decision on %s with something in every field", (oneofCase) => {
     const decision = fromJson(DecisionSchema, { ...filled(DecisionSchema, oneofCase), preview: false });
     expect(decision.action.case).toBe(oneofCase);
-    expect(decodeDecision(decision.decisionId, encodeDecision(decision))).toEqual(decision);
+    const { shadow } = decision;
+    if (shadow === undefined) throw new Error("The decision has no shadow outcome.");
+    const shadowRow = { policyVersion: shadow.policyVersion, body: encodeShadow(shadow) };
+    expect(decodeDecision(decision.decisionId, encodeDecision(decision), shadowRow)).toEqual(decision);
+  });
+
+  it("writes nothing for what is empty", () => {
+    const decision = create(DecisionSchema, { verdict: Verdict.ALLOW, matches: [{ rule: "r", effect: Effect.FLAG }] });
+    expect(JSON.parse(encodeDecision(decision).body)).toEqual({ matches: [{ rule: "r", effect: Effect.FLAG }] });
+    expect(encodeDecision(create(DecisionSchema)).body).toBe("{}");
   });
 
   it("loses nothing of an empty decision", () => {

@@ -4,17 +4,37 @@ import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Store } from "../../src/storage/storage.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { eventsConformance } from "./conformance/events.ts";
+import { factsConformance } from "./conformance/facts.ts";
+import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
 import { listsConformance } from "./conformance/lists.ts";
-import { eachWithStore, expectReason, type OpenStore } from "./conformance/opened-store.ts";
+import {
+  append,
+  appendAsIs,
+  appendEvent,
+  eachWithStore,
+  expectReason,
+  goLive,
+  makeLists,
+  type OpenStore,
+  removal,
+} from "./conformance/opened-store.ts";
 import { policiesConformance } from "./conformance/policies.ts";
-import { appId, baseMs, createdEvent, digestOf, listEntry, richDecision, sampleDecision, samplePolicy, sha256 } from "./samples.ts";
+import { ratesConformance } from "./conformance/rates.ts";
+import { reservationsConformance } from "./conformance/reservations.ts";
+import { shadowConformance } from "./conformance/shadow.ts";
+import { appId, baseMs, createdEvent, listEntry, richDecision, sampleDecision, samplePolicy } from "./samples.ts";
 
 /** Checks a store. `open` makes a new and empty one each time. */
 export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name} keeps the contract of a store`, () => {
     decisionsConformance(open);
+    reservationsConformance(open);
+    ratesConformance(open);
+    shadowConformance(open);
     eventsConformance(open);
+    flaggedEventsConformance(open);
     listsConformance(open);
+    factsConformance(open);
     policiesConformance(open);
 
     describe("the whole", () => {
@@ -25,22 +45,21 @@ export function storeConformance(name: string, open: OpenStore): void {
         const policy = samplePolicy("name: kept");
         const decision = richDecision();
         const event = createdEvent("a", baseMs);
-        await store.makePolicyLive(policy, ["staff"]);
+        await goLive(store, policy, ["staff"]);
         await store.addEntries("staff", [listEntry("a", "why"), listEntry("b")]);
-        await store.removeEntries("staff", ["b"]);
-        const appended = await store.appendDecision(decision, digestOf(decision));
-        const { eventId } = await store.appendEvent(event, digestOf(event));
+        await store.removeEntries("staff", ["b"], removal);
+        const decisionId = await append(store, decision);
+        const { eventId } = await appendEvent(store, event);
         const account = await store.getAccount(appId, "a");
 
         const again = await current().reopen();
-        const decisionId = appended.kind === "appended" ? appended.decisionId : "";
         expect(await again.getDecision(decisionId)).toEqual({ ...decision, decisionId });
-        expect(await again.appendDecision(decision, digestOf(decision))).toEqual({ kind: "repeat", decision: { ...decision, decisionId } });
-        expect(await again.appendEvent(event, digestOf(event))).toEqual({ eventId, duplicate: true });
+        expect(await appendAsIs(again, decision)).toEqual({ kind: "repeat", decision: { ...decision, decisionId } });
+        expect(await appendEvent(again, event)).toEqual({ eventId, duplicate: true });
         expect(await again.getAccount(appId, "a")).toEqual(account);
-        expect(await again.getLivePolicy()).toEqual(policy);
-        expect((await again.listEntries("staff", { size: 10 }))?.items).toEqual([listEntry("a", "why")]);
-        expect(await again.withFacts((facts) => [facts.inList("staff", "a"), facts.inList("staff", "b")])).toEqual([true, false]);
+        expect(await again.getPointedPolicy("live")).toEqual(policy);
+        expect((await again.listEntries("staff", {}, { size: 10 }))?.items).toEqual([listEntry("a", "why")]);
+        expect(await again.withFacts(baseMs, (facts) => [facts.inList("staff", "a"), facts.inList("staff", "b")])).toEqual([true, false]);
       });
 
       it("shows a write to every read that begins after it was answered", async () => {
@@ -48,11 +67,10 @@ export function storeConformance(name: string, open: OpenStore): void {
         await Promise.all(
           Array.from({ length: 200 }, async (_, index) => {
             const decision = sampleDecision({ requestId: `r${index}` });
-            const result = await store.appendDecision(decision, digestOf(decision));
-            const decisionId = result.kind === "appended" ? result.decisionId : "";
+            const decisionId = await append(store, decision);
             expect((await store.getDecision(decisionId))?.requestId).toBe(`r${index}`);
             const event = createdEvent(`a${index}`, baseMs);
-            await store.appendEvent(event, digestOf(event));
+            await appendEvent(store, event);
             expect((await store.getAccount(appId, `a${index}`))?.accountId).toBe(`a${index}`);
           }),
         );
@@ -65,7 +83,7 @@ export function storeConformance(name: string, open: OpenStore): void {
       it("waits for the writes that were begun when it is closed, and closing it again does nothing", async () => {
         const { store } = current();
         const decision = sampleDecision({ requestId: "r" });
-        const writes = Array.from({ length: 100 }, () => store.appendDecision(decision, digestOf(decision)));
+        const writes = Array.from({ length: 100 }, () => appendAsIs(store, decision));
         const closing = store.close();
         const results = await Promise.all(writes);
         expect(results.filter(({ kind }) => kind === "appended")).toHaveLength(1);
@@ -76,8 +94,8 @@ export function storeConformance(name: string, open: OpenStore): void {
 
       it("rejects every call with STORE_UNAVAILABLE after it was closed", async () => {
         const { store } = current();
-        await store.makePolicyLive(samplePolicy("x"), ["staff"]);
-        await store.withFacts((facts) => facts.inList("staff", "a"));
+        await makeLists(store, "staff");
+        await store.withFacts(baseMs, (facts) => facts.inList("staff", "a"));
         await store.close();
         for (const call of Object.values(everyCall(store))) await expectReason(call, ErrorReason.STORE_UNAVAILABLE);
       });
@@ -88,21 +106,28 @@ export function storeConformance(name: string, open: OpenStore): void {
 function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => unknown> {
   const page = { size: 10 };
   return {
-    withFacts: () => store.withFacts((facts) => facts.inList("staff", "a")),
+    withFacts: () => store.withFacts(baseMs, (facts) => facts.inList("staff", "a")),
     check: () => store.check(),
-    appendDecision: () => store.appendDecision(sampleDecision(), sha256("x")),
+    appendDecision: () => appendAsIs(store, sampleDecision()),
     getDecision: () => store.getDecision("dec-000000000001"),
     findDecisionByRequestId: () => store.findDecisionByRequestId(appId, "r"),
     listDecisions: () => store.listDecisions({}, page),
-    appendEvent: () => store.appendEvent(createdEvent("a", baseMs), sha256("x")),
+    appendEvent: () => appendEvent(store, createdEvent("a", baseMs)),
     listAccountEvents: () => store.listAccountEvents(appId, "a", page),
     getAccount: () => store.getAccount(appId, "a"),
     listAccounts: () => store.listAccounts({}, page),
     addEntries: () => store.addEntries("staff", [listEntry("a")]),
-    removeEntries: () => store.removeEntries("staff", ["a"]),
-    listEntries: () => store.listEntries("staff", page),
-    listNames: () => store.listNames(),
-    makePolicyLive: () => store.makePolicyLive(samplePolicy("x"), []),
-    getLivePolicy: () => store.getLivePolicy(),
+    removeEntries: () => store.removeEntries("staff", ["a"], removal),
+    listEntries: () => store.listEntries("staff", {}, page),
+    listEdits: () => store.listEdits("staff", undefined, page),
+    listLists: () => store.listLists(),
+    publishPolicy: () => store.publishPolicy(samplePolicy("x")),
+    pointPolicy: () => store.pointPolicy({ pointer: "live", version: undefined, author: "", reason: "", timeMs: baseMs }, []),
+    getPolicy: () => store.getPolicy("x"),
+    getPointedPolicy: () => store.getPointedPolicy("live"),
+    listPolicies: () => store.listPolicies(page),
+    listActivations: () => store.listActivations(page),
+    appendShadowOutcome: () => store.appendShadowOutcome({ decisionId: "dec-000000000001", version: "x", outcome: undefined }),
+    countShadow: () => store.countShadow({ startMs: 0, endMs: baseMs, shadowVersion: undefined }),
   };
 }

@@ -5,7 +5,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Decision, DecisionSchema, Effect, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { type Event, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { type ListEntry, ListEntrySchema } from "../../gen/gatehouse/v1/list_service_pb.ts";
-import type { StoredPolicy } from "../../src/storage/storage.ts";
+import type { PublishedPolicy, Reservation } from "../../src/storage/storage.ts";
+import { normalize } from "../../src/text/normalize.ts";
 
 export const appId = 1_400_000_000;
 /** The largest that an app id can be. */
@@ -66,11 +67,22 @@ export function richDecision(): Decision {
     message: "Non, 不行 😀",
     refused: [{ subscriber: "S1", rule: "banned", message: "" }],
     matches: [
-      { rule: "banned", effect: Effect.REFUSE, mode: RuleMode.ENFORCE, subscriber: "S1", labels: { team: "trust", __proto__x: "1" } },
+      {
+        rule: "banned",
+        effect: Effect.REFUSE,
+        mode: RuleMode.ENFORCE,
+        subscriber: "S1",
+        labels: { team: "trust", __proto__x: "1" },
+        message: "banned: S1",
+      },
       { rule: "odd", effect: Effect.FLAG, mode: RuleMode.SHADOW, error: "no such key", skipped: true, severity: Severity.HIGH },
     ],
     policyVersion: "f".repeat(64),
     degraded: true,
+    facts: [
+      { function: "inList", arguments: ["S1", "banned"], value: "true" },
+      { function: "now", arguments: [], value: "7" },
+    ],
   });
 }
 
@@ -112,10 +124,20 @@ export function sha256(data: string | Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(data).digest());
 }
 
-export function listEntry(value: string, reason = "", timeMs = baseMs): ListEntry {
-  return create(ListEntrySchema, { value, reason, createTime: timestampFromMs(timeMs) });
+export function listEntry(value: string, reason = "", timeMs = baseMs, init: MessageInitShape<typeof ListEntrySchema> = {}): ListEntry {
+  return create(ListEntrySchema, { value, reason, createTime: timestampFromMs(timeMs), ...init });
 }
 
-export function samplePolicy(text: string): StoredPolicy {
-  return { version: createHash("sha256").update(text).digest("hex"), text };
+/** An entry that counts until `expireMs`. */
+export function expiringEntry(value: string, expireMs: number): ListEntry {
+  return listEntry(value, "", baseMs, { expireTime: timestampFromMs(expireMs) });
+}
+
+export function samplePolicy(text: string, publishTimeMs = baseMs): PublishedPolicy {
+  return { version: createHash("sha256").update(text).digest("hex"), text, author: "ann", reason: `why ${text}`, publishTimeMs };
+}
+
+/** A reservation for an hour. */
+export function reservationOf(owner: string, name: string, lapseMs = baseMs + 3_600_000): Reservation {
+  return { owner, normalizedName: normalize(name), lapseMs };
 }

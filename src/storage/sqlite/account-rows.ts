@@ -8,6 +8,7 @@ export interface AccountRow {
   account_id: string;
   owner: string;
   name: string;
+  normalized_name: string;
   introduction: string;
   face_url: string;
   organization: string;
@@ -18,17 +19,17 @@ export interface AccountRow {
   stamps: string;
 }
 
-const columns =
-  "app_id, account_id, owner, name, introduction, face_url, organization, state, created, first_event_time, last_event_time, stamps";
+const columns = `app_id, account_id, owner, name, normalized_name, introduction, face_url, organization, state, created,
+    first_event_time, last_event_time, stamps`;
 
 /** Reads whole rows; a WHERE may follow. */
 export const selectAccount = `SELECT ${columns} FROM accounts`;
 
 /** Writes a whole row: the app, the account, and the values of its record. */
-export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (app_id, account_id) DO UPDATE SET
-    owner = excluded.owner, name = excluded.name, introduction = excluded.introduction, face_url = excluded.face_url,
-    organization = excluded.organization, state = excluded.state, created = excluded.created,
+    owner = excluded.owner, name = excluded.name, normalized_name = excluded.normalized_name, introduction = excluded.introduction,
+    face_url = excluded.face_url, organization = excluded.organization, state = excluded.state, created = excluded.created,
     first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, stamps = excluded.stamps`;
 
 /** The record of a row. */
@@ -42,6 +43,7 @@ export function recordOfRow(row: AccountRow): AccountRecord {
       organization: row.organization,
       state: row.state,
     },
+    normalizedName: row.normalized_name,
     stamps: JSON.parse(row.stamps) as AccountRecord["stamps"],
     created: row.created === 1,
     firstEventMs: row.first_event_time,
@@ -50,8 +52,25 @@ export function recordOfRow(row: AccountRow): AccountRecord {
 }
 
 /** The values of a record, in the order of the columns after app and account. */
-export function valuesOfRecord(record: AccountRecord): (string | number | null)[] {
-  const { owner, name, introduction, faceUrl, organization, state } = record.fields;
-  const { created, firstEventMs, lastEventMs, stamps } = record;
-  return [owner, name, introduction, faceUrl, organization, state, created ? 1 : 0, firstEventMs, lastEventMs, JSON.stringify(stamps)];
+export function valuesOfRecord({
+  fields,
+  normalizedName,
+  created,
+  firstEventMs,
+  lastEventMs,
+  stamps,
+}: AccountRecord): (string | number | null)[] {
+  return [
+    fields.owner,
+    fields.name,
+    normalizedName,
+    fields.introduction,
+    fields.faceUrl,
+    fields.organization,
+    fields.state,
+    created ? 1 : 0,
+    firstEventMs,
+    lastEventMs,
+    JSON.stringify(stamps),
+  ];
 }

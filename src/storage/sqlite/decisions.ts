@@ -1,28 +1,12 @@
 // The log of decisions in SQLite.
-import type { Decision, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
-import { decodeDecision, encodeDecision } from "../decision-codec.ts";
-import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { DecisionFilter, Decisions } from "../storage.ts";
+import { type AppendDecisionDeps, createAppendDecision } from "./append-decision.ts";
+import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
-import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
-import type { Writer } from "./writer.ts";
-
-interface DecisionRow {
-  seq: number;
-  app_id: number;
-  request_id: string | null;
-  action_digest: Buffer | null;
-  verdict: Verdict;
-  policy_version: string | null;
-  event_time: number | null;
-  decide_time: number | null;
-  body: string;
-}
-
-const selectDecision = `SELECT seq, app_id, request_id, action_digest, verdict, event_time, decide_time, body,
-    (SELECT version FROM policies WHERE policies.policy_id = decisions.policy_id) AS policy_version
-  FROM decisions`;
+import { parseSequenceId } from "./sequence-ids.ts";
+import { createShadow } from "./shadow.ts";
 
 /**
  * How many sequence numbers one statement of a listing goes through. A filter that few decisions pass may lead through the whole log; in
@@ -31,37 +15,15 @@ const selectDecision = `SELECT seq, app_id, request_id, action_digest, verdict, 
 const windowSize = 20_000;
 
 /** Creates the log of decisions over the two sides of the store. */
-export function createDecisions(reader: Reader, writer: Writer): Decisions {
-  function readBySeq(seq: number): DecisionRow | undefined {
-    return reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
-  }
-
+export function createDecisions(deps: AppendDecisionDeps): Decisions {
+  const { reader, writer } = deps;
   return {
-    async appendDecision(decision, actionDigest) {
-      const row = encodeDecision(decision);
-      const seq = await writer.write([
-        "appendDecision",
-        row.appId,
-        row.requestId,
-        row.requestId === null ? null : digestHex(actionDigest),
-        row.accountId,
-        row.operator,
-        row.owner,
-        row.verdict,
-        row.policyVersion,
-        row.eventTimeMs,
-        row.decideTimeMs,
-        row.body,
-      ]);
-      if (seq > 0) return { kind: "appended", decisionId: formatSequenceId("dec", seq) };
-      const first = readBySeq(-seq);
-      if (first?.action_digest?.equals(actionDigest)) return { kind: "repeat", decision: decisionOf(first) };
-      return { kind: "reused", decisionId: formatSequenceId("dec", -seq) };
-    },
+    appendDecision: createAppendDecision(deps),
+    ...createShadow(reader, writer),
 
     async getDecision(decisionId) {
       // Asks the store in any case, so that a store that cannot be read does not claim to know.
-      const row = readBySeq(parseSequenceId("dec", decisionId) ?? 0);
+      const row = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, parseSequenceId("dec", decisionId) ?? 0);
       return row && decisionOf(row);
     },
 
@@ -81,7 +43,7 @@ export function createDecisions(reader: Reader, writer: Writer): Decisions {
         rows.push(...reader.all<DecisionRow>(sql, ...parameters(from, below), wanted - rows.length));
         if (rows.length === wanted || from === 0) break;
         below = from;
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
       return pageOf(rows, page.size, decisionOf, (row) => String(row.seq));
     },
@@ -90,18 +52,6 @@ export function createDecisions(reader: Reader, writer: Writer): Decisions {
 
 function highestSeq(reader: Reader): number {
   return reader.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM decisions")?.seq ?? 0;
-}
-
-function decisionOf(row: DecisionRow): Decision {
-  return decodeDecision(formatSequenceId("dec", row.seq), {
-    appId: row.app_id,
-    requestId: row.request_id,
-    verdict: row.verdict,
-    policyVersion: row.policy_version,
-    eventTimeMs: row.event_time,
-    decideTimeMs: row.decide_time,
-    body: row.body,
-  });
 }
 
 /** The statement of a listing within a window, and its parameters but the last, the limit. */

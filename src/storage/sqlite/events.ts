@@ -1,9 +1,13 @@
 // The log of events in SQLite.
+import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
+import { normalize } from "../../text/normalize.ts";
 import { accountChange } from "../account-change.ts";
+import { encodeDecision } from "../decision-codec.ts";
 import { decodeEvent, encodeEvent } from "../event-codec.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { Events } from "../storage.ts";
+import type { Events, StoredFacts } from "../storage.ts";
+import { valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
@@ -17,13 +21,26 @@ interface EventRow {
 }
 
 /** Creates the log of events over the two sides of the store. */
-export function createEvents(reader: Reader, writer: Writer): Events {
+export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
   return {
-    async appendEvent(event, digest) {
+    async appendEvent(event, digest, nowMs, flag) {
+      reader.assertOpen();
+      const decision = flag?.(factsAt(nowMs));
       const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
-      const change = accountChange(event, digest);
-      const changeJson = change === undefined ? null : JSON.stringify(change);
-      const seq = await writer.write(["appendEvent", appId, accountId, digestHex(digest), eventTimeMs, receiveTimeMs, body, changeJson]);
+      const seq = await writer.write([
+        "appendEvent",
+        appId,
+        accountId,
+        digestHex(digest),
+        eventTimeMs,
+        receiveTimeMs,
+        body,
+        nowMs,
+        jsonOrNull(accountChange(event, digest)),
+        jsonOrNull(confirmedBy(event)),
+        // The request_id is the event's, and must not take that of a decision.
+        jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
+      ]);
       return { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
     },
 
@@ -39,6 +56,15 @@ export function createEvents(reader: Reader, writer: Writer): Events {
       return pageOf(rows, page.size, eventOf, (row) => String(row.seq));
     },
   };
+}
+
+/** Owner and name of the reservation that an event ends. */
+function confirmedBy({ event }: Event): [owner: string, normalizedName: string] | undefined {
+  return event.case === "accountCreated" ? [event.value.owner, normalize(event.value.name)] : undefined;
+}
+
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }
 
 function eventOf(row: EventRow) {

@@ -1,94 +1,168 @@
 // The lists that rules ask, in SQLite.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type ListEntry, ListEntrySchema } from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import {
+  type ListChange,
+  type ListEdit,
+  ListEditSchema,
+  type ListEntry,
+  ListEntrySchema,
+  type ListKind,
+  ListSchema,
+} from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { timeColumn } from "../message-json.ts";
-import { formatEntryPosition, pageOf, parseEntryPosition } from "../page-positions.ts";
-import type { ListEdited, Lists, Store, StoredFacts } from "../storage.ts";
-import { createListMirror } from "./list-mirror.ts";
-import type { Reader } from "./reader.ts";
+import { formatEntryPosition, pageOf, parseEntryPosition, parseLogPosition } from "../page-positions.ts";
+import { prefixEnd } from "../prefix-end.ts";
+import type { EntryFilter, ListEdited, Lists } from "../storage.ts";
+import type { KnownLists } from "./known-lists.ts";
+import { nextTurn } from "./next-turn.ts";
+import type { Reader, SqlValue } from "./reader.ts";
 import type { Writer } from "./writer.ts";
+import type { EntryValues } from "./writes.ts";
 
 interface EntryRow {
   value: string;
   reason: string;
+  author: string;
+  source: string;
+  expire_time: number | null;
   create_time: number;
 }
 
-const inListOnDisk = "SELECT 1 FROM list_entries WHERE list_id = (SELECT list_id FROM lists WHERE name = ?) AND value = ?";
+interface EditRow {
+  edit_id: number;
+  value: string;
+  change: ListChange;
+  author: string;
+  reason: string;
+  source: string;
+  expire_time: number | null;
+  edit_time: number;
+}
 
-/** Creates the lists over the two sides of the store, and the facts that rules ask of them. */
-export function createLists(reader: Reader, writer: Writer): Lists & Pick<Store, "withFacts"> {
-  const mirror = createListMirror((list, limit) =>
-    reader
-      .all<{ value: string }>(
-        "SELECT value FROM list_entries WHERE list_id = (SELECT list_id FROM lists WHERE name = ?) LIMIT ?",
-        list,
-        limit,
-      )
-      .map(({ value }) => value),
-  );
+interface ListRow {
+  name: string;
+  kind: ListKind;
+  entry_count: number;
+}
 
-  function askDisk(list: string, value: string): boolean {
-    return reader.get(inListOnDisk, list, value) !== undefined;
+/** How many entries one statement of a search goes through: some milliseconds. */
+const entriesPerPart = 5000;
+
+/** Creates the lists over the two sides of the store. */
+export function createLists(reader: Reader, writer: Writer, known: KnownLists): Lists {
+  function findListId(list: string): number | undefined {
+    return reader.get<{ list_id: number }>("SELECT list_id FROM lists WHERE name = ?", list)?.list_id;
   }
 
-  const factsOnDisk: StoredFacts = { inList: askDisk };
-  // While no edit is under way the lists on disk do not change either, so that memory and disk are of one moment.
-  const settledFacts: StoredFacts = { inList: (list, value) => mirror.has(list, value) ?? askDisk(list, value) };
-
   return {
-    withFacts(ask) {
-      reader.assertOpen();
-      return mirror.isSettled() ? ask(settledFacts) : reader.snapshot(() => ask(factsOnDisk));
-    },
-
     async addEntries(list, entries) {
       const lastByValue = new Map(entries.map((entry) => [entry.value, entry]));
-      const rows = [...lastByValue.values()].map(({ value, reason, createTime }) => [value, reason, timeColumn(createTime)]);
-      const count = await mirror.edit(
-        list,
-        () => writer.write(["addEntries", list, JSON.stringify(rows)]),
-        (values) => {
-          for (const value of lastByValue.keys()) values.add(value);
-        },
+      const values = [...lastByValue.keys()];
+      known.beginAdding(list, values);
+      const count = await writer.write(["addEntries", list, JSON.stringify([...lastByValue.values()].map(valuesOf))], (result) =>
+        known.settleEdit(list, values, Math.max(0, result ?? values.length)),
       );
       return editedOf(count);
     },
 
-    async removeEntries(list, removed) {
-      const count = await mirror.edit(
-        list,
-        () => writer.write(["removeEntries", list, JSON.stringify(removed)]),
-        (values) => {
-          for (const value of removed) values.delete(value);
-        },
+    async removeEntries(list, removed, { author, reason, timeMs }) {
+      const count = await writer.write(["removeEntries", list, JSON.stringify(removed), author, reason, timeMs], () =>
+        known.settleEdit(list, [], 0),
       );
       return editedOf(count);
     },
 
-    async listEntries(list, page) {
-      const after = page.after === undefined ? undefined : parseEntryPosition(page.after);
-      const listId = reader.get<{ list_id: number }>("SELECT list_id FROM lists WHERE name = ?", list)?.list_id;
+    async listEntries(list, filter, page) {
+      const after = page.after === undefined ? undefined : parseEntryPosition(page.after, filter.prefix);
+      const listId = findListId(list);
       if (listId === undefined) return undefined;
-      const select = "SELECT value, reason, create_time FROM list_entries WHERE list_id = ?";
-      const rows =
-        after === undefined
-          ? reader.all<EntryRow>(`${select} ORDER BY value LIMIT ?`, listId, page.size + 1)
-          : reader.all<EntryRow>(`${select} AND value > ? ORDER BY value LIMIT ?`, listId, after, page.size + 1);
+      const rows = await searchEntries(reader, listId, filter, after, page.size + 1);
       return pageOf(rows, page.size, entryOf, (row) => formatEntryPosition(row.value));
     },
 
-    async listNames() {
-      return reader.all<{ name: string }>("SELECT name FROM lists ORDER BY name").map(({ name }) => name);
+    async listEdits(list, value, page) {
+      const before = page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after);
+      const listId = findListId(list);
+      if (listId === undefined) return undefined;
+      const select = `SELECT edit_id, value, change, author, reason, source, expire_time, edit_time FROM list_edits
+        WHERE list_id = ? AND edit_id < ?`;
+      const end = "ORDER BY edit_id DESC LIMIT ?";
+      const rows =
+        value === undefined
+          ? reader.all<EditRow>(`${select} ${end}`, listId, before, page.size + 1)
+          : reader.all<EditRow>(`${select} AND value = ? ${end}`, listId, before, value, page.size + 1);
+      return pageOf(rows, page.size, editOf, (row) => String(row.edit_id));
+    },
+
+    async listLists() {
+      const rows = reader.all<ListRow>("SELECT name, kind, entry_count FROM lists ORDER BY name");
+      return rows.map(({ name, kind, entry_count }) => create(ListSchema, { list: name, kind, entryCount: BigInt(entry_count) }));
     },
   };
+}
+
+/** Up to `limit` entries after a value, in their order. Goes through long lists in parts, between which others have their turn. */
+async function searchEntries(
+  reader: Reader,
+  listId: number,
+  { prefix = "", contains = "" }: EntryFilter,
+  after: string | undefined,
+  limit: number,
+): Promise<EntryRow[]> {
+  const first: Bound = after === undefined ? ["value >= ?", prefix] : ["value > ?", after];
+  const end = prefixEnd(prefix);
+  const last: Bound | undefined = end === undefined ? undefined : ["value < ?", end];
+  if (contains === "") return readRange(reader, listId, { first, last }, limit);
+
+  const found: EntryRow[] = [];
+  for (let from = first; ; await nextTurn()) {
+    const partEnd = readRange(reader, listId, { first: from, last }, 1, entriesPerPart - 1)[0]?.value;
+    const to: Bound | undefined = partEnd === undefined ? last : ["value <= ?", partEnd];
+    found.push(...readRange(reader, listId, { first: from, last: to, contains }, limit - found.length));
+    if (partEnd === undefined || found.length === limit) return found;
+    from = ["value > ?", partEnd];
+  }
+}
+
+/** A condition on the value, with the value it compares with. */
+type Bound = [condition: string, value: string];
+
+function readRange(
+  reader: Reader,
+  listId: number,
+  { first, last, contains }: { first: Bound; last: Bound | undefined; contains?: string },
+  limit: number,
+  offset = 0,
+): EntryRow[] {
+  const bounds = last === undefined ? [first] : [first, last];
+  const conditions = bounds.map(([condition]) => condition);
+  const values: SqlValue[] = bounds.map(([, value]) => value);
+  if (contains !== undefined) {
+    conditions.push("(instr(value, ?) OR instr(reason, ?) OR instr(author, ?) OR instr(source, ?))");
+    values.push(contains, contains, contains, contains);
+  }
+  const sql = `SELECT value, reason, author, source, expire_time, create_time FROM list_entries
+    WHERE list_id = ? AND ${conditions.join(" AND ")} ORDER BY value LIMIT ? OFFSET ?`;
+  return reader.all<EntryRow>(sql, listId, ...values, limit, offset);
+}
+
+function valuesOf({ value, reason, author, source, expireTime, createTime }: ListEntry): EntryValues {
+  return [value, reason, author, source, timeColumn(expireTime), timeColumn(createTime) ?? 0];
 }
 
 function editedOf(count: number): ListEdited {
   return count < 0 ? { kind: "unknown_list" } : { kind: "edited", count };
 }
 
-function entryOf(row: EntryRow): ListEntry {
-  return create(ListEntrySchema, { value: row.value, reason: row.reason, createTime: timestampFromMs(row.create_time) });
+function entryOf({ value, reason, author, source, expire_time, create_time }: EntryRow): ListEntry {
+  const entry = create(ListEntrySchema, { value, reason, author, source, createTime: timestampFromMs(create_time) });
+  if (expire_time !== null) entry.expireTime = timestampFromMs(expire_time);
+  return entry;
+}
+
+function editOf({ value, change, author, reason, source, expire_time, edit_time }: EditRow): ListEdit {
+  const edit = create(ListEditSchema, { value, change, author, reason, source, editTime: timestampFromMs(edit_time) });
+  if (expire_time !== null) edit.expireTime = timestampFromMs(expire_time);
+  return edit;
 }

@@ -2,6 +2,7 @@
 import type { Database } from "better-sqlite3";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
+import { normalize } from "../../text/normalize.ts";
 
 /**
  * A step that has been released is never changed; what must change is a new step at the end.
@@ -10,6 +11,7 @@ import { GatehouseError } from "../../errors.ts";
  * - An index of a table with an integer primary key ends in that key, and one of a table WITHOUT ROWID in its whole primary key: the indexes
  *   here deliver their rows in the order of the pages.
  * - Times are milliseconds since 1970.
+ * - Steps may call normalize(text), the function of src/text/normalize.ts: who changes that function adds a step that calls it again.
  */
 export const migrations: readonly string[] = [
   `
@@ -89,6 +91,88 @@ export const migrations: readonly string[] = [
   ) STRICT;
   INSERT INTO checks VALUES (1, 0);
   `,
+  `
+  ALTER TABLE policies ADD COLUMN author TEXT NOT NULL DEFAULT '';
+  ALTER TABLE policies ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+  ALTER TABLE policies ADD COLUMN publish_time INTEGER;
+  ALTER TABLE policies ADD COLUMN publish_order INTEGER; -- NULL while a decision has named the version and nobody has published it
+  -- When they were published is not known: at the latest now.
+  UPDATE policies SET publish_time = CAST(unixepoch('subsec') * 1000 AS INTEGER), publish_order = policy_id WHERE text IS NOT NULL;
+  CREATE UNIQUE INDEX policies_by_publish_order ON policies (publish_order) WHERE publish_order IS NOT NULL;
+
+  CREATE TABLE activations ( -- a pointer points where the last of its activations says
+    activation_id INTEGER PRIMARY KEY,
+    pointer TEXT NOT NULL,
+    policy_id INTEGER REFERENCES policies,
+    previous_policy_id INTEGER REFERENCES policies,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    activate_time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX activations_by_pointer ON activations (pointer);
+  INSERT INTO activations (pointer, policy_id, author, reason, activate_time)
+    SELECT 'live', policy_id, '', '', CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM live_policy;
+  DROP TABLE live_policy;
+
+  ALTER TABLE decisions ADD COLUMN event_id TEXT; -- NULL when it is about an action
+  CREATE INDEX decisions_by_time ON decisions (decide_time) WHERE decide_time IS NOT NULL;
+  CREATE TABLE shadow_outcomes (
+    seq INTEGER PRIMARY KEY REFERENCES decisions,
+    policy_id INTEGER NOT NULL REFERENCES policies,
+    body TEXT -- NULL when the shadow policy said what the decision says, matches included
+  ) STRICT;
+
+  CREATE TABLE reservations (
+    seq INTEGER PRIMARY KEY REFERENCES decisions,
+    app_id INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    normalized_name TEXT NOT NULL,
+    lapse_time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX reservations_by_owner ON reservations (app_id, owner, lapse_time);
+  CREATE INDEX reservations_by_name ON reservations (app_id, normalized_name, owner, lapse_time);
+
+  CREATE TABLE rate_counters (
+    counter_id INTEGER PRIMARY KEY,
+    app_id INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    window_ms INTEGER NOT NULL,
+    UNIQUE (app_id, action, window_ms)
+  ) STRICT;
+  CREATE TABLE rate_buckets (
+    counter_id INTEGER NOT NULL REFERENCES rate_counters,
+    key TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (counter_id, key, start)
+  ) STRICT, WITHOUT ROWID;
+
+  ALTER TABLE accounts ADD COLUMN normalized_name TEXT NOT NULL DEFAULT '';
+  UPDATE accounts SET normalized_name = normalize(name);
+  CREATE INDEX accounts_live_by_owner ON accounts (app_id, owner) WHERE state = 1;
+  CREATE INDEX accounts_live_by_name ON accounts (app_id, normalized_name) WHERE state = 1;
+
+  ALTER TABLE lists ADD COLUMN kind INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE lists ADD COLUMN entry_count INTEGER NOT NULL DEFAULT 0;
+  UPDATE lists SET entry_count = (SELECT count(*) FROM list_entries WHERE list_entries.list_id = lists.list_id);
+  ALTER TABLE list_entries ADD COLUMN author TEXT NOT NULL DEFAULT '';
+  ALTER TABLE list_entries ADD COLUMN source TEXT NOT NULL DEFAULT '';
+  ALTER TABLE list_entries ADD COLUMN expire_time INTEGER;
+  CREATE INDEX list_entries_by_expiry ON list_entries (list_id, expire_time) WHERE expire_time IS NOT NULL;
+  CREATE TABLE list_edits (
+    list_id INTEGER NOT NULL REFERENCES lists,
+    edit_id INTEGER NOT NULL, -- from 1 in each list
+    value TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    source TEXT NOT NULL,
+    expire_time INTEGER,
+    edit_time INTEGER NOT NULL,
+    PRIMARY KEY (list_id, edit_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX list_edits_by_value ON list_edits (list_id, value);
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */
@@ -100,6 +184,7 @@ export function migrate(db: Database, steps: readonly string[] = migrations): vo
       `The database ${db.name} was made by a newer Gatehouse (schema ${done}, this one knows up to ${steps.length}): use that version, or another database.`,
     );
   }
+  db.function("normalize", { deterministic: true }, (text) => normalize(String(text)));
   for (const [index, sql] of steps.entries()) {
     if (index < done) continue;
     db.transaction(() => {

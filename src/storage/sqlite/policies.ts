@@ -1,17 +1,102 @@
-// The policies that were ever live, in SQLite.
-import type { Policies, StoredPolicy } from "../storage.ts";
+// The versions of the policy and what points at them, in SQLite.
+import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { prefixEnd } from "../prefix-end.ts";
+import type { PointerName, Policies, PolicyActivation, PublishedPolicy } from "../storage.ts";
+import type { KnownLists } from "./known-lists.ts";
 import type { Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
+interface PolicyRow {
+  publish_order: number;
+  version: string;
+  text: string;
+  author: string;
+  reason: string;
+  publish_time: number;
+}
+
+interface ActivationRow {
+  activation_id: number;
+  pointer: PointerName;
+  version: string | null;
+  previous_version: string | null;
+  author: string;
+  reason: string;
+  activate_time: number;
+}
+
+const selectPublished = "SELECT publish_order, version, text, author, reason, publish_time FROM policies WHERE publish_order IS NOT NULL";
+
+const selectActivation = `SELECT activation_id, pointer, author, reason, activate_time,
+    (SELECT version FROM policies WHERE policies.policy_id = activations.policy_id) AS version,
+    (SELECT version FROM policies WHERE policies.policy_id = activations.previous_policy_id) AS previous_version
+  FROM activations`;
+
 /** Creates the policies over the two sides of the store. */
-export function createPolicies(reader: Reader, writer: Writer): Policies {
+export function createPolicies(reader: Reader, writer: Writer, known: KnownLists): Policies {
   return {
-    async makePolicyLive(policy, lists) {
-      await writer.write(["makePolicyLive", policy.version, policy.text, JSON.stringify(lists)]);
+    async publishPolicy({ version, text, author, reason, publishTimeMs }) {
+      await writer.write(["publishPolicy", version, text, author, reason, publishTimeMs]);
     },
 
-    async getLivePolicy() {
-      return reader.get<StoredPolicy>("SELECT version, text FROM live_policy JOIN policies USING (policy_id)");
+    async pointPolicy({ pointer, version, author, reason, timeMs }, lists) {
+      const kinds = JSON.stringify(lists.map(({ name, kind }) => [name, kind || ListKind.EXACT]));
+      const result = await writer.write(["pointPolicy", pointer, version ?? null, author, reason, timeMs, kinds], known.settleMaking);
+      return result === 1;
     },
+
+    async getPolicy(version) {
+      const exact = reader.get<PolicyRow>(`${selectPublished} AND version = ?`, version);
+      if (exact !== undefined) return policyOf(exact);
+      const [first, second] = reader.all<PolicyRow>(
+        `${selectPublished} AND version >= ? AND version < ? LIMIT 2`,
+        version,
+        // Versions are hexadecimal digits, which sort before this.
+        prefixEnd(version) ?? "g",
+      );
+      return first === undefined || second !== undefined ? undefined : policyOf(first);
+    },
+
+    async getPointedPolicy(pointer) {
+      const row = reader.get<PolicyRow>(
+        `${selectPublished} AND policy_id = (SELECT policy_id FROM activations WHERE pointer = ? ORDER BY activation_id DESC LIMIT 1)`,
+        pointer,
+      );
+      return row && policyOf(row);
+    },
+
+    async listPolicies(page) {
+      const rows = reader.all<PolicyRow>(
+        `${selectPublished} AND publish_order < ? ORDER BY publish_order DESC LIMIT ?`,
+        page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after),
+        page.size + 1,
+      );
+      return pageOf(rows, page.size, policyOf, (row) => String(row.publish_order));
+    },
+
+    async listActivations(page) {
+      const rows = reader.all<ActivationRow>(
+        `${selectActivation} WHERE activation_id < ? ORDER BY activation_id DESC LIMIT ?`,
+        page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after),
+        page.size + 1,
+      );
+      return pageOf(rows, page.size, activationOf, (row) => String(row.activation_id));
+    },
+  };
+}
+
+function policyOf({ version, text, author, reason, publish_time }: PolicyRow): PublishedPolicy {
+  return { version, text, author, reason, publishTimeMs: publish_time };
+}
+
+function activationOf({ pointer, version, previous_version, author, reason, activate_time }: ActivationRow): PolicyActivation {
+  return {
+    pointer,
+    version: version ?? undefined,
+    previousVersion: previous_version ?? undefined,
+    author,
+    reason,
+    timeMs: activate_time,
   };
 }

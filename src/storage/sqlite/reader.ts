@@ -11,8 +11,10 @@ export interface Reader {
   get<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
   /** All rows. */
   all<Row>(sql: string, ...parameters: SqlValue[]): Row[];
-  /** Runs `read` with all its reads from one moment. Must not be nested. What `read` throws is passed on as it is. */
-  snapshot<T>(read: () => T): T;
+  /** Lets every read that follows see what is committed now and nothing later, until `letGo`. Held again, it moves on to now. */
+  hold(): void;
+  /** Lets reads see the latest again. Does nothing when nothing is held. */
+  letGo(): void;
   /** Throws once the reader is closed. */
   assertOpen(): void;
   close(): void;
@@ -45,13 +47,16 @@ export function openReader(path: string): Reader {
   return {
     get: <Row>(sql: string, ...parameters: SqlValue[]) => attempt(() => statement(sql).get(...parameters) as Row | undefined),
     all: <Row>(sql: string, ...parameters: SqlValue[]) => attempt(() => statement(sql).all(...parameters) as Row[]),
-    snapshot(read) {
-      attempt(() => statement("BEGIN").run());
-      try {
-        return read();
-      } finally {
-        attempt(() => statement("COMMIT").run());
-      }
+    hold() {
+      attempt(() => {
+        if (db.inTransaction) statement("COMMIT").run();
+        statement("BEGIN").run();
+        // A transaction sees the moment of its first read.
+        statement("SELECT count FROM checks").get();
+      });
+    },
+    letGo() {
+      if (db.open && db.inTransaction) attempt(() => statement("COMMIT").run());
     },
     assertOpen() {
       if (!db.open) throw storeUnavailable(new Error("The store is closed."));

@@ -8,11 +8,14 @@ import type { Store } from "../storage.ts";
 import { createAccounts } from "./accounts.ts";
 import { createDecisions } from "./decisions.ts";
 import { createEvents } from "./events.ts";
+import { createFactsAt } from "./facts.ts";
+import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
+import { createUnderWay } from "./under-way.ts";
 import { createWriter, type StoreLogger } from "./writer.ts";
 
 /** Where the database is, and who hears of its troubles. */
@@ -36,20 +39,27 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const lock = lockDatabase(path);
     opened.push(lock.release);
     prepareDatabase(path);
-    const writer = createWriter(path, options.logger);
-    opened.push(writer.stop);
-    // The reader closes before the writer: the last connection copies the log into the database and removes it.
     const reader = openReader(path);
-    opened.push(reader.close, writer.drain);
+    const writer = createWriter(path, reader, options.logger);
+    // The reader closes before the writer: the last connection copies the log into the database and removes it.
+    opened.push(writer.stop, reader.close, writer.drain);
+    const lists = createKnownLists(reader);
+    opened.push(lists.close);
     await writer.write(["check"]);
 
+    const underWay = createUnderWay();
+    const factsAt = createFactsAt(reader, lists, underWay);
     let closing: Promise<void> | undefined;
     return {
-      ...createDecisions(reader, writer),
-      ...createEvents(reader, writer),
+      withFacts(nowMs, ask) {
+        reader.assertOpen();
+        return ask(factsAt(nowMs));
+      },
+      ...createDecisions({ reader, writer, factsAt, underWay }),
+      ...createEvents(reader, writer, factsAt),
       ...createAccounts(reader),
-      ...createLists(reader, writer),
-      ...createPolicies(reader, writer),
+      ...createLists(reader, writer, lists),
+      ...createPolicies(reader, writer, lists),
       async check() {
         reader.get("SELECT count FROM checks");
         await writer.write(["check"]);

@@ -2,13 +2,16 @@
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { prepareOperations } from "./write-operations.ts";
-import type { Write, WriteFailure, WriteOperations, WriterAnswer, WriterRequest } from "./writes.ts";
+import type { BatchAnswer, Write, WriteFailure, WriteOperations, WriterRequest } from "./writes.ts";
 
 /** How long a batch waits for a foreign process that holds the database, such as a backup tool. */
 const busyTimeoutMs = 1000;
 
-/** After how many pages (of 4 KiB) the log is copied into the database: large, because each copy is paid by the batch that comes upon it. */
+/** After how many pages (of 4 KiB) the log is copied into the database: large, because writes wait for each copy. */
 const checkpointPages = 4000;
+
+/** How much of the database is kept in memory at most: what a large edit of a list touches. */
+const cacheKiB = 16_000;
 
 const port = parentPort;
 if (port === null) throw new Error("This file is the writer thread of the SQLite store; it cannot be run by itself.");
@@ -18,13 +21,20 @@ const begin = db.prepare("BEGIN IMMEDIATE");
 const commit = db.prepare("COMMIT");
 const rollback = db.prepare("ROLLBACK");
 const operations = prepareOperations(db);
+const log = watchLog();
 
 port.on("message", (request: WriterRequest) => {
-  if (request === "close") {
-    db.close();
-    port.close();
-  } else {
-    port.postMessage(runBatch(request));
+  switch (request) {
+    case "close":
+      db.close();
+      port.close();
+      break;
+    case "checkpoint":
+      log.checkpoint();
+      port.postMessage("checkpointed");
+      break;
+    default:
+      port.postMessage({ results: runBatch(request), checkpointDue: log.isLong() } satisfies BatchAnswer);
   }
 });
 
@@ -32,12 +42,39 @@ function openForWriting(path: string): Database.Database {
   const opened = new Database(path, { fileMustExist: true, timeout: busyTimeoutMs });
   opened.pragma("synchronous = FULL");
   opened.pragma("foreign_keys = ON");
-  opened.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+  opened.pragma(`cache_size = -${cacheKiB}`);
+  // While a batch runs, the reading side holds a view of what was committed before it, and the log could never be begun anew.
+  opened.pragma("wal_autocheckpoint = 0");
   return opened;
 }
 
+/** The write-ahead log: how long it has grown, and its copying into the database. */
+function watchLog() {
+  const readPages = db.prepare("PRAGMA wal_checkpoint(NOOP)");
+  const copy = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
+  let pages = 0;
+  let dueAtPages = checkpointPages;
+  return {
+    isLong(): boolean {
+      const before = pages;
+      pages = (readPages.get() as { log: number }).log;
+      if (pages < before) dueAtPages = checkpointPages;
+      return pages >= dueAtPages;
+    },
+    /** When a foreign reader keeps the log from being begun anew, the next copy waits until as many pages have come again. */
+    checkpoint(): void {
+      dueAtPages = pages + checkpointPages;
+      try {
+        copy.get();
+      } catch {
+        // Nothing is lost: the log stays as it is, and a store that cannot write any more says so at the next batch.
+      }
+    },
+  };
+}
+
 /** All of them in one transaction; when that fails, each in its own, so that one that cannot be done does not take the others with it. */
-function runBatch(writes: Write[]): WriterAnswer {
+function runBatch(writes: Write[]): BatchAnswer["results"] {
   try {
     begin.run();
   } catch (error) {
@@ -54,8 +91,8 @@ function runBatch(writes: Write[]): WriterAnswer {
 }
 
 /** Each in its own transaction. When one cannot even begin, the rest is not tried: each would wait as long again. */
-function runSingly(writes: Write[]): WriterAnswer {
-  const answer: WriterAnswer = [];
+function runSingly(writes: Write[]): BatchAnswer["results"] {
+  const answer: BatchAnswer["results"] = [];
   let locked: WriteFailure | undefined;
   for (const write of writes) {
     if (locked !== undefined) {

@@ -1,17 +1,29 @@
 // The main side of the writer thread: gathers writes into batches, one in flight at a time, and starts the thread anew when it died.
 import { Worker } from "node:worker_threads";
 import { storeUnavailable } from "../store-unavailable.ts";
-import type { Write, WriterAnswer, WriterRequest } from "./writes.ts";
+import type { Reader } from "./reader.ts";
+import type { BatchAnswer, Write, WriterAnswer, WriterRequest } from "./writes.ts";
 
-/** Writes to one database. */
+/**
+ * Writes to one database. While a batch is under way the reader is held on what was committed before, so that what is read is always what the
+ * settled writes have made, and all that is not settled is known here.
+ */
 export interface Writer {
-  /** Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have. */
-  write(write: Write): Promise<number>;
+  /**
+   * Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have.
+   *
+   * `onSettled` is called with the result, or with undefined for a failure, in the order of the writes, before anybody can read what the batch
+   * has written and before any promise of the batch settles. It must not throw.
+   */
+  write(write: Write, onSettled?: OnSettled): Promise<number>;
   /** Takes no further writes, and resolves when those that were begun are settled. */
   drain(): Promise<void>;
   /** Ends the thread; to be called after `drain`. */
   stop(): Promise<void>;
 }
+
+/** Hears what became of a write. */
+export type OnSettled = (result: number | undefined) => void;
 
 /** Where the store tells an operator what went wrong by itself. A pino logger is one. */
 export interface StoreLogger {
@@ -20,6 +32,7 @@ export interface StoreLogger {
 
 interface PendingWrite {
   write: Write;
+  onSettled: OnSettled | undefined;
   resolve(result: number): void;
   reject(reason: unknown): void;
 }
@@ -34,10 +47,11 @@ const maxBackoffMs = 5000;
 const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts" : "./writer-worker.js", import.meta.url);
 
 /** Creates a writer for a database that is there. The thread starts with the first write. */
-export function createWriter(path: string, logger?: StoreLogger): Writer {
+export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo">, logger?: StoreLogger): Writer {
   let worker: Worker | undefined;
   let waiting: PendingWrite[] = [];
   let inFlight: PendingWrite[] | undefined;
+  let checkpointing = false;
   let scheduled = false;
   let fruitlessStarts = 0;
   let startNotBefore = 0;
@@ -47,7 +61,7 @@ export function createWriter(path: string, logger?: StoreLogger): Writer {
   function start(): Worker {
     const started = new Worker(workerFile, { workerData: path });
     let cause: unknown;
-    started.on("message", settleBatch);
+    started.on("message", handleAnswer);
     started.on("error", (error) => {
       cause = error;
     });
@@ -60,23 +74,37 @@ export function createWriter(path: string, logger?: StoreLogger): Writer {
 
   function handleDeath(cause: unknown): void {
     worker = undefined;
+    checkpointing = false;
     const backoffMs = fruitlessStarts === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (fruitlessStarts - 1));
     startNotBefore = performance.now() + backoffMs;
+    const lostWrites = (inFlight?.length ?? 0) + waiting.length;
+    logger?.warn({ err: cause, lostWrites, backoffMs }, "The writer thread of the store died; the next write starts it anew.");
+    loseAll(cause);
+  }
+
+  function loseAll(cause: unknown): void {
     const lost = [...(inFlight ?? []), ...waiting];
     inFlight = undefined;
     waiting = [];
-    logger?.warn({ err: cause, lostWrites: lost.length, backoffMs }, "The writer thread of the store died; the next write starts it anew.");
+    reader.letGo();
+    for (const { onSettled } of lost) onSettled?.(undefined);
     for (const { reject } of lost) reject(storeUnavailable(cause));
     signalDrained();
   }
 
   function postBatch(): void {
     scheduled = false;
-    if (inFlight !== undefined || waiting.length === 0) return;
+    if (inFlight !== undefined || checkpointing || waiting.length === 0) return;
     try {
       worker ??= start();
     } catch (cause) {
       handleDeath(cause);
+      return;
+    }
+    try {
+      reader.hold();
+    } catch (cause) {
+      loseAll(cause);
       return;
     }
     inFlight = waiting.splice(0, maxBatchWrites);
@@ -86,14 +114,34 @@ export function createWriter(path: string, logger?: StoreLogger): Writer {
     );
   }
 
-  function settleBatch(answer: WriterAnswer): void {
+  function handleAnswer(answer: WriterAnswer): void {
+    fruitlessStarts = 0;
+    if (answer !== "checkpointed") {
+      settleBatch(answer);
+      return;
+    }
+    checkpointing = false;
+    postBatch();
+    signalDrained();
+  }
+
+  function settleBatch({ results, checkpointDue }: BatchAnswer): void {
     const settled = inFlight ?? [];
     inFlight = undefined;
-    fruitlessStarts = 0;
-    // The thread gets its next batch before this one's callers run, so that it never waits for them.
-    postBatch();
+    reader.letGo();
+    for (const [index, { onSettled }] of settled.entries()) {
+      const result = results[index];
+      onSettled?.(typeof result === "number" ? result : undefined);
+    }
+    // The thread gets its next work before this batch's callers run, so that it never waits for them.
+    if (checkpointDue && worker !== undefined) {
+      checkpointing = true;
+      post(worker, "checkpoint");
+    } else {
+      postBatch();
+    }
     for (const [index, { resolve, reject }] of settled.entries()) {
-      const result = answer[index];
+      const result = results[index];
       if (typeof result === "number") resolve(result);
       else
         reject(storeUnavailable(Object.assign(new Error(result?.message ?? "The writer thread gave no result."), { code: result?.code })));
@@ -106,15 +154,23 @@ export function createWriter(path: string, logger?: StoreLogger): Writer {
     if (onDrained !== undefined && inFlight === undefined && waiting.length === 0) setImmediate(onDrained);
   }
 
+  function refusalNow(): string | undefined {
+    if (draining) return "The store is closed.";
+    if (worker === undefined && performance.now() < startNotBefore)
+      return "The writer thread keeps dying; it is not started anew just now.";
+    return undefined;
+  }
+
   return {
-    write(write) {
-      if (draining) return Promise.reject(storeUnavailable(new Error("The store is closed.")));
-      if (worker === undefined && performance.now() < startNotBefore) {
-        return Promise.reject(storeUnavailable(new Error("The writer thread keeps dying; it is not started anew just now.")));
+    write(write, onSettled) {
+      const refusal = refusalNow();
+      if (refusal !== undefined) {
+        onSettled?.(undefined);
+        return Promise.reject(storeUnavailable(new Error(refusal)));
       }
       return new Promise((resolve, reject) => {
-        waiting.push({ write, resolve, reject });
-        if (scheduled || inFlight !== undefined) return;
+        waiting.push({ write, onSettled, resolve, reject });
+        if (scheduled || inFlight !== undefined || checkpointing) return;
         scheduled = true;
         // Everything of this turn of the event loop goes together.
         setImmediate(postBatch);

@@ -1,22 +1,42 @@
 // What the main thread asks of the writer thread, and what it is answered: plain values, which cross threads cheaply.
 
+/** The values of a decision. */
+export type DecisionValues = [
+  appId: number,
+  requestId: string | null,
+  actionDigest: string | null,
+  accountId: string | null,
+  operator: string | null,
+  owner: string | null,
+  verdict: number,
+  policyVersion: string | null,
+  eventTimeMs: number | null,
+  decideTimeMs: number | null,
+  body: string,
+  eventId: string | null,
+];
+
+/** What a decision takes and counts. */
+export interface Taking {
+  nowMs: number;
+  reservation?: [owner: string, normalizedName: string, lapseMs: number];
+  counts: [appId: number, action: string, windowMs: number, key: string, bucketStartMs: number][];
+}
+
+/** The values of an entry to add. */
+export type EntryValues = [value: string, reason: string, author: string, source: string, expireMs: number | null, createMs: number];
+
 /** The arguments of each kind of write. Digests are hexadecimal, times are milliseconds. The result of each is one number. */
 export interface WriteArguments {
-  /** Results in the new sequence number, or, negative, in that of the decision which had the request_id before. */
-  appendDecision: [
-    appId: number,
-    requestId: string | null,
-    actionDigest: string | null,
-    accountId: string | null,
-    operator: string | null,
-    owner: string | null,
-    verdict: number,
-    policyVersion: string | null,
-    eventTimeMs: number | null,
-    decideTimeMs: number | null,
-    body: string,
-  ];
-  /** Results in the new sequence number, or, negative, in that of the event which had the digest before. `change` is an AccountChange in JSON. */
+  /**
+   * `taking` is JSON of a Taking, null for one that takes and counts nothing. Results in the new sequence number, or, negative, in that of the
+   * decision which had the request_id before.
+   */
+  appendDecision: [...DecisionValues, taking: string | null];
+  /**
+   * `change` is an AccountChange in JSON; `confirmed` is JSON of the owner and the normal name of a creation; `flagged` is JSON of the
+   * DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, or, negative, in that of the event which had the digest before.
+   */
   appendEvent: [
     appId: number,
     accountId: string | null,
@@ -24,14 +44,21 @@ export interface WriteArguments {
     eventTimeMs: number | null,
     receiveTimeMs: number | null,
     body: string,
+    nowMs: number,
     change: string | null,
+    confirmed: string | null,
+    flagged: string | null,
   ];
-  /** `entries` is JSON of [value, reason, createTimeMs] tuples. Results in how many values are new, -1 when there is no such list. */
+  /** Results in 0. */
+  appendShadow: [decisionSeq: number, version: string, body: string | null];
+  /** `entries` is JSON of EntryValues tuples. Results in how many values are new, -1 when there is no such list. */
   addEntries: [list: string, entries: string];
   /** `values` is JSON. Results in how many values were there, -1 when there is no such list. */
-  removeEntries: [list: string, values: string];
-  /** `lists` is JSON of names. Results in 0. */
-  makePolicyLive: [version: string, text: string, lists: string];
+  removeEntries: [list: string, values: string, author: string, reason: string, timeMs: number];
+  /** Results in 0. */
+  publishPolicy: [version: string, text: string, author: string, reason: string, publishTimeMs: number];
+  /** `lists` is JSON of [name, kind] tuples. Results in 1, or in 0 when there is no such version. */
+  pointPolicy: [pointer: string, version: string | null, author: string, reason: string, timeMs: number, lists: string];
   /** Writes something that means nothing. Results in 0. */
   check: [];
 }
@@ -44,11 +71,19 @@ export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]]
 /** How each kind of write is done. */
 export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => number };
 
-/** What the writer thread is sent: the writes of one batch, or the request to close its database and end. */
-export type WriterRequest = Write[] | "close";
+/** What the writer thread is sent: the writes of one batch, the request to shorten the log, or the request to close and end. */
+export type WriterRequest = Write[] | "checkpoint" | "close";
 
-/** What the writer thread answers to a batch: for each write its result, or why it failed. */
-export type WriterAnswer = (number | WriteFailure)[];
+/** What the writer thread answers to a batch, or to the request to shorten the log. */
+export type WriterAnswer = BatchAnswer | "checkpointed";
+
+/** What became of a batch. */
+export interface BatchAnswer {
+  /** For each write its result, or why it failed. */
+  results: (number | WriteFailure)[];
+  /** Whether the log has grown so long that it should be shortened, which needs a moment in which no reader holds a view of it. */
+  checkpointDue: boolean;
+}
 
 /** Why a write failed: the driver's error, of which threads would drop the code. */
 export interface WriteFailure {

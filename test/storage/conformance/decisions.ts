@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Decision } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import type { DecisionFilter, Store } from "../../../src/storage/storage.ts";
-import { appId, confusableIds, digestOf, maxAppId, richDecision, sampleDecision, sha256 } from "../samples.ts";
-import { eachWithStore, expectMalformedPositionsRefused, type OpenStore, walk } from "./opened-store.ts";
+import { appId, baseMs, confusableIds, digestOf, maxAppId, richDecision, sampleDecision, sha256 } from "../samples.ts";
+import { append, appendAsIs, eachWithStore, expectMalformedPositionsRefused, type OpenStore, walk } from "./opened-store.ts";
 
 export function decisionsConformance(open: OpenStore): void {
   describe("decisions", () => {
@@ -18,6 +18,13 @@ export function decisionsConformance(open: OpenStore): void {
         expect(decisionId).not.toBe("is ignored");
         expect(await store.getDecision(decisionId)).toEqual({ ...decision, decisionId });
       }
+    });
+
+    it("are the result of appending, as they were made and with their ids", async () => {
+      const { store } = current();
+      const result = await appendAsIs(store, { ...richDecision(), decisionId: "is ignored" });
+      const { items } = await store.listDecisions({}, { size: 1 });
+      expect(result).toEqual({ kind: "appended", decision: items[0] });
     });
 
     it("have ids that sort in the order of appending, also after reopening", async () => {
@@ -56,35 +63,50 @@ export function decisionsConformance(open: OpenStore): void {
       const first = sampleDecision({ requestId: "r" });
       const decisionId = await append(store, first);
       const again = sampleDecision({ requestId: "r", verdict: Verdict.DENY });
-      expect(await store.appendDecision(again, digestOf(first))).toEqual({ kind: "repeat", decision: { ...first, decisionId } });
+      expect(await appendAsIs(store, again, { actionDigest: digestOf(first) })).toEqual({
+        kind: "repeat",
+        decision: { ...first, decisionId },
+      });
       expect(await listIds(store, {})).toEqual([decisionId]);
+    });
+
+    it("are not made when making throws: that very error, and nothing is kept", async () => {
+      const { store } = current();
+      const mistake = new Error("mistake");
+      const failing = store.appendDecision(baseMs, () => {
+        throw mistake;
+      });
+      await expect(failing).rejects.toBe(mistake);
+      expect(await listIds(store, {})).toEqual([]);
+      const id = await append(store, sampleDecision({ requestId: "r" }));
+      expect(await listIds(store, {})).toEqual([id]);
     });
 
     it("are not appended when the request_id was used for another action: the result says for which", async () => {
       const { store } = current();
       const decisionId = await append(store, sampleDecision({ requestId: "r" }));
       const other = sampleDecision({ requestId: "r", verdict: Verdict.DENY });
-      expect(await store.appendDecision(other, sha256("another action"))).toEqual({ kind: "reused", decisionId });
+      expect(await appendAsIs(store, other, { actionDigest: sha256("another action") })).toEqual({ kind: "reused", decisionId });
       expect(await listIds(store, {})).toEqual([decisionId]);
     });
 
     it("are appended once when appends with one request_id overlap", async () => {
       const { store } = current();
       const decision = sampleDecision({ requestId: "r" });
-      const same = Array.from({ length: 20 }, () => store.appendDecision(decision, sha256("one")));
-      const others = Array.from({ length: 20 }, () => store.appendDecision(decision, sha256("two")));
+      const same = Array.from({ length: 20 }, () => appendAsIs(store, decision, { actionDigest: sha256("one") }));
+      const others = Array.from({ length: 20 }, () => appendAsIs(store, decision, { actionDigest: sha256("two") }));
       const results = await Promise.all([...same, ...others]);
       const appended = results.filter((result) => result.kind === "appended");
       expect(appended).toHaveLength(1);
       expect(results.filter((result) => result.kind === "repeat")).toHaveLength(19);
       expect(results.filter((result) => result.kind === "reused")).toHaveLength(20);
-      expect(await listIds(store, {})).toEqual(appended.map(({ decisionId }) => decisionId));
+      expect(await listIds(store, {})).toEqual(appended.map(({ decision: { decisionId } }) => decisionId));
     });
 
     it("are always appended when they have no request_id", async () => {
       const { store } = current();
       const digest = sha256("same");
-      await Promise.all(Array.from({ length: 10 }, () => store.appendDecision(sampleDecision(), digest)));
+      await Promise.all(Array.from({ length: 10 }, () => appendAsIs(store, sampleDecision(), { actionDigest: digest })));
       expect(await listIds(store, {})).toHaveLength(10);
       expect(await store.findDecisionByRequestId(appId, "")).toBeUndefined();
     });
@@ -102,11 +124,11 @@ export function decisionsConformance(open: OpenStore): void {
       expect(await store.findDecisionByRequestId(7, "a")).toBeUndefined();
     });
 
-    it("keep the version of a policy that was never live", async () => {
+    it("keep the version of a policy that was never published", async () => {
       const { store } = current();
       const id = await append(store, sampleDecision({ policyVersion: "e".repeat(64) }));
       expect((await store.getDecision(id))?.policyVersion).toBe("e".repeat(64));
-      expect(await store.getLivePolicy()).toBeUndefined();
+      expect(await store.getPolicy("e".repeat(64))).toBeUndefined();
     });
 
     it("are listed by every filter, the latest appended first, in pages that meet each exactly once", async () => {
@@ -161,12 +183,6 @@ export function decisionsConformance(open: OpenStore): void {
       await expectMalformedPositionsRefused((page) => store.listDecisions({}, page));
     });
   });
-}
-
-async function append(store: Store, decision: Decision): Promise<string> {
-  const result = await store.appendDecision(decision, digestOf({ ...decision, decisionId: "" }));
-  if (result.kind !== "appended") throw new Error(`It was not appended: ${result.kind}.`);
-  return result.decisionId;
 }
 
 async function listIds(store: Store, filter: DecisionFilter, size = 10): Promise<string[]> {

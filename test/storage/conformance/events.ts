@@ -7,7 +7,7 @@ import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import type { AccountFilter, Store } from "../../../src/storage/storage.ts";
 import { shuffledDeliveries } from "../deliveries.ts";
 import { appId, baseMs, changedEvent, confusableIds, createdEvent, destroyedEvent, digestOf, inByteOrder, maxAppId } from "../samples.ts";
-import { eachWithStore, expectMalformedPositionsRefused, expectReason, type OpenStore, walk } from "./opened-store.ts";
+import { appendEvent, eachWithStore, expectMalformedPositionsRefused, expectReason, type OpenStore, walk } from "./opened-store.ts";
 
 export function eventsConformance(open: OpenStore): void {
   describe("events", () => {
@@ -47,7 +47,7 @@ export function eventsConformance(open: OpenStore): void {
       const event = createdEvent("a", baseMs);
       const eventId = await append(store, event);
       const before = await store.getAccount(appId, "a");
-      const result = await store.appendEvent(createdEvent("a", baseMs + 1, { name: "Other" }), digestOf(event));
+      const result = await store.appendEvent(createdEvent("a", baseMs + 1, { name: "Other" }), digestOf(event), baseMs);
       expect(result).toEqual({ eventId, duplicate: true });
       expect(await store.getAccount(appId, "a")).toEqual(before);
       expect((await store.listAccountEvents(appId, "a", { size: 10 })).items).toHaveLength(1);
@@ -56,7 +56,7 @@ export function eventsConformance(open: OpenStore): void {
     it("are appended once when appends with one digest overlap", async () => {
       const { store } = current();
       const event = createdEvent("a", baseMs);
-      const results = await Promise.all(Array.from({ length: 30 }, () => store.appendEvent(event, digestOf(event))));
+      const results = await Promise.all(Array.from({ length: 30 }, () => appendEvent(store, event)));
       expect(new Set(results.map(({ eventId }) => eventId)).size).toBe(1);
       expect(results.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
       expect((await store.listAccountEvents(appId, "a", { size: 10 })).items).toHaveLength(1);
@@ -153,7 +153,7 @@ export function eventsConformance(open: OpenStore): void {
 }
 
 async function append(store: Store, event: Event): Promise<string> {
-  const { eventId, duplicate } = await store.appendEvent(event, digestOf(event));
+  const { eventId, duplicate } = await appendEvent(store, event);
   expect(duplicate).toBe(false);
   return eventId;
 }
@@ -161,7 +161,7 @@ async function append(store: Store, event: Event): Promise<string> {
 /** The event as one of another app. The digests of the events of one app sort as those of another, since digests break ties. */
 function deliverTo(store: Store, app: number, event: Event) {
   const digest = Buffer.concat([digestOf(event), Buffer.from(Uint32Array.of(app).buffer)]);
-  return store.appendEvent({ ...event, appId: app }, digest);
+  return store.appendEvent({ ...event, appId: app }, digest, baseMs);
 }
 
 function accountFilters(): AccountFilter[] {

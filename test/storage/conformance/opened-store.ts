@@ -1,8 +1,22 @@
 // What the conformance suite needs of a store under test, and what its sections share.
 import { afterEach, beforeEach, expect } from "vitest";
+import type { Decision } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
+import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { GatehouseError } from "../../../src/errors.ts";
-import type { Page, PageRequest, Store } from "../../../src/storage/storage.ts";
+import type {
+  AppendedDecision,
+  AppendedEvent,
+  NewDecision,
+  Page,
+  PageRequest,
+  PointerName,
+  PublishedPolicy,
+  Store,
+  StoredFacts,
+} from "../../../src/storage/storage.ts";
+import { baseMs, digestOf, samplePolicy } from "../samples.ts";
 
 /** A store under test, empty at first. */
 export interface OpenedStore {
@@ -61,3 +75,46 @@ export const malformedPositions = ["", "garbage", "-1", "1e3", "0x10", " 1", "9"
 export async function expectMalformedPositionsRefused(read: (page: PageRequest) => Promise<unknown>): Promise<void> {
   for (const after of malformedPositions) await expectReason(() => read({ size: 10, after }), ErrorReason.INVALID_PAGE_TOKEN);
 }
+
+/** Appends a decision as it is, at baseMs. */
+export function appendAsIs(store: Store, decision: Decision, more: Partial<NewDecision> = {}): Promise<AppendedDecision> {
+  const actionDigest = more.actionDigest ?? digestOf({ ...decision, decisionId: "" });
+  return store.appendDecision(baseMs, () => ({ decision, counts: [], ...more, actionDigest }));
+}
+
+/** Appends a decision and expects that it was. */
+export async function append(store: Store, decision: Decision, more: Partial<NewDecision> = {}): Promise<string> {
+  const result = await appendAsIs(store, decision, more);
+  if (result.kind !== "appended") throw new Error(`It was not appended: ${result.kind}.`);
+  return result.decision.decisionId;
+}
+
+/** Appends an event as it is, at baseMs. */
+export function appendEvent(store: Store, event: Event, nowMs = baseMs): Promise<AppendedEvent> {
+  return store.appendEvent(event, digestOf(event), nowMs);
+}
+
+/** What is asked of the facts at a moment. */
+export async function factsAt<T>(store: Store, nowMs: number, ask: (facts: StoredFacts) => T): Promise<T> {
+  return store.withFacts(nowMs, ask);
+}
+
+/** Publishes a policy and points at it, at baseMs; makes lists of the kind EXACT. */
+export async function goLive(
+  store: Store,
+  policy: PublishedPolicy,
+  lists: readonly string[] = [],
+  pointer: PointerName = "live",
+): Promise<void> {
+  await store.publishPolicy(policy);
+  const kinds = lists.map((name) => ({ name, kind: ListKind.EXACT }));
+  expect(await store.pointPolicy({ pointer, version: policy.version, author: "ann", reason: "why", timeMs: baseMs }, kinds)).toBe(true);
+}
+
+/** Makes lists. */
+export async function makeLists(store: Store, ...lists: string[]): Promise<void> {
+  await goLive(store, samplePolicy(`name: ${lists.join(" ")}`), lists);
+}
+
+/** The reason and author of a removal, at baseMs. */
+export const removal = { author: "bob", reason: "gone", timeMs: baseMs };

@@ -1,0 +1,103 @@
+// Appends decisions, as if they were made one after another however many overlap.
+import { encodeDecision } from "../decision-codec.ts";
+import type { AppendedDecision, Decisions, NewDecision, StoredFacts } from "../storage.ts";
+import { storeUnavailable } from "../store-unavailable.ts";
+import { type DecisionRow, decisionOf, selectDecision, valuesOfDecision } from "./decision-rows.ts";
+import { bucketStartMs } from "./rate-buckets.ts";
+import type { Reader } from "./reader.ts";
+import { formatSequenceId } from "./sequence-ids.ts";
+import type { UnderWay } from "./under-way.ts";
+import type { Writer } from "./writer.ts";
+import type { Taking } from "./writes.ts";
+
+/** What appending needs. */
+export interface AppendDecisionDeps {
+  reader: Reader;
+  writer: Writer;
+  factsAt(nowMs: number): StoredFacts;
+  underWay: UnderWay;
+}
+
+/**
+ * What a decision takes and counts is in memory from when it is made until its write is settled, and on disk from then on; what is read is what
+ * settled writes have made. So each is seen exactly once. Of decisions with one request_id only one is under way at a time: the others wait for
+ * it, and take nothing.
+ */
+export function createAppendDecision({ reader, writer, factsAt, underWay }: AppendDecisionDeps): Decisions["appendDecision"] {
+  /** Appends under way, by app and request_id. */
+  const requests = new Map<number, Map<string, Promise<AppendedDecision>>>();
+
+  async function append(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision> {
+    reader.assertOpen();
+    const made = make(factsAt(nowMs));
+    const { appId, requestId } = made.decision;
+    if (requestId === "") return write(nowMs, made);
+    const ofApp = requests.get(appId) ?? new Map<string, Promise<AppendedDecision>>();
+    requests.set(appId, ofApp);
+    const earlier = ofApp.get(requestId);
+    if (earlier !== undefined) {
+      await earlier.catch(() => undefined);
+      return repeatOf(made) ?? append(nowMs, make);
+    }
+    // One that takes nothing can leave it to the writer to find out.
+    const repeat = takesAnything(made) ? repeatOf(made) : undefined;
+    if (repeat !== undefined) return repeat;
+    const writing = write(nowMs, made);
+    ofApp.set(requestId, writing);
+    try {
+      return await writing;
+    } finally {
+      ofApp.delete(requestId);
+    }
+  }
+
+  async function write(nowMs: number, made: NewDecision): Promise<AppendedDecision> {
+    const { decision, actionDigest } = made;
+    const values = valuesOfDecision(encodeDecision(decision), actionDigest);
+    const taking = takingOf(nowMs, made);
+    const giveBack = taking === undefined ? undefined : take(made, taking);
+    const seq = await writer.write(["appendDecision", ...values, taking === undefined ? null : JSON.stringify(taking)], giveBack);
+    if (seq > 0) return { kind: "appended", decision: { ...decision, decisionId: formatSequenceId("dec", seq) } };
+    const first = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, -seq);
+    if (first === undefined) throw storeUnavailable(new Error(`The decision ${-seq} cannot be found.`));
+    return answerOf(first, made);
+  }
+
+  /** Puts what the decision takes into memory. Results in how to take it out again. */
+  function take({ decision: { appId }, reservation, counts }: NewDecision, taking: Taking): () => void {
+    if (reservation !== undefined) underWay.take(appId, reservation);
+    for (const [index, { counter, key }] of counts.entries()) underWay.count(counter, key, taking.counts[index]?.[4] ?? 0);
+    return () => {
+      if (reservation !== undefined) underWay.giveBack(appId, reservation);
+      for (const [index, { counter, key }] of counts.entries()) underWay.uncount(counter, key, taking.counts[index]?.[4] ?? 0);
+    };
+  }
+
+  /** What the answer is when the request was decided before, undefined when it was not. */
+  function repeatOf(made: NewDecision): AppendedDecision | undefined {
+    const { appId, requestId } = made.decision;
+    const first = reader.get<DecisionRow>(`${selectDecision} WHERE app_id = ? AND request_id = ?`, appId, requestId);
+    return first && answerOf(first, made);
+  }
+
+  return append;
+}
+
+function answerOf(first: DecisionRow, { actionDigest }: NewDecision): AppendedDecision {
+  if (first.action_digest?.equals(actionDigest)) return { kind: "repeat", decision: decisionOf(first) };
+  return { kind: "reused", decisionId: formatSequenceId("dec", first.seq) };
+}
+
+function takesAnything({ reservation, counts }: NewDecision): boolean {
+  return reservation !== undefined || counts.length > 0;
+}
+
+function takingOf(nowMs: number, made: NewDecision): Taking | undefined {
+  if (!takesAnything(made)) return undefined;
+  const { reservation, counts } = made;
+  return {
+    nowMs,
+    ...(reservation && { reservation: [reservation.owner, reservation.normalizedName, reservation.lapseMs] }),
+    counts: counts.map(({ counter: { appId, action, windowMs }, key }) => [appId, action, windowMs, key, bucketStartMs(windowMs, nowMs)]),
+  };
+}

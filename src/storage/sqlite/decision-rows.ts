@@ -1,0 +1,65 @@
+// Decisions as rows of the table `decisions`, with what the shadow policy said of them.
+import type { Decision, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import { type DecisionRow as DecisionColumns, decodeDecision } from "../decision-codec.ts";
+import { digestHex } from "../message-json.ts";
+import { formatSequenceId } from "./sequence-ids.ts";
+import type { DecisionValues } from "./writes.ts";
+
+/** A row as `selectDecision` reads it. */
+export interface DecisionRow {
+  seq: number;
+  app_id: number;
+  request_id: string | null;
+  action_digest: Buffer | null;
+  verdict: Verdict;
+  policy_version: string | null;
+  event_id: string | null;
+  event_time: number | null;
+  decide_time: number | null;
+  body: string;
+  shadow_version: string | null;
+  shadow_body: string | null;
+}
+
+/** Reads whole rows; a WHERE may follow. */
+export const selectDecision = `SELECT seq, app_id, request_id, action_digest, verdict, event_id, event_time, decide_time, body,
+    (SELECT version FROM policies WHERE policies.policy_id = decisions.policy_id) AS policy_version,
+    (SELECT version FROM policies WHERE policies.policy_id =
+      (SELECT policy_id FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq)) AS shadow_version,
+    (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body
+  FROM decisions`;
+
+/** The decision of a row. */
+export function decisionOf(row: DecisionRow): Decision {
+  const shadow =
+    row.shadow_version === null || row.shadow_body === null ? undefined : { policyVersion: row.shadow_version, body: row.shadow_body };
+  const columns = {
+    appId: row.app_id,
+    requestId: row.request_id,
+    verdict: row.verdict,
+    policyVersion: row.policy_version,
+    eventId: row.event_id,
+    eventTimeMs: row.event_time,
+    decideTimeMs: row.decide_time,
+    body: row.body,
+  };
+  return decodeDecision(formatSequenceId("dec", row.seq), columns, shadow);
+}
+
+/** The values that a decision is written with. The digest is only kept beside a request_id, which is all that asks for it. */
+export function valuesOfDecision(row: DecisionColumns, actionDigest: Uint8Array | undefined): DecisionValues {
+  return [
+    row.appId,
+    row.requestId,
+    row.requestId === null || actionDigest === undefined ? null : digestHex(actionDigest),
+    row.accountId,
+    row.operator,
+    row.owner,
+    row.verdict,
+    row.policyVersion,
+    row.eventTimeMs,
+    row.decideTimeMs,
+    row.body,
+    row.eventId,
+  ];
+}

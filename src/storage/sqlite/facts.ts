@@ -1,0 +1,59 @@
+// The facts that rules ask: what is on disk and settled, and what appends under way have taken and counted.
+import type { StoredFacts } from "../storage.ts";
+import type { KnownLists } from "./known-lists.ts";
+import { bucketStartMs, firstBucketStartMs } from "./rate-buckets.ts";
+import type { Reader } from "./reader.ts";
+import type { UnderWay } from "./under-way.ts";
+
+const selectEntry = "SELECT 1 FROM list_entries WHERE list_id = ? AND value = ? AND (expire_time IS NULL OR expire_time > ?)";
+
+const selectValues = "SELECT value FROM list_entries WHERE list_id = ? AND (expire_time IS NULL OR expire_time > ?)";
+
+// Named, because the planner would rather go through all live accounts of the app.
+const countAccounts = `SELECT (SELECT count(*) FROM accounts INDEXED BY accounts_live_by_owner WHERE app_id = ? AND owner = ? AND state = 1)
+    + (SELECT count(*) FROM reservations WHERE app_id = ? AND owner = ? AND lapse_time > ?) AS count`;
+
+const selectName = `SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts INDEXED BY accounts_live_by_name WHERE app_id = ? AND normalized_name = ? AND state = 1)
+    OR EXISTS (SELECT 1 FROM reservations WHERE app_id = ? AND normalized_name = ? AND lapse_time > ?)`;
+
+const sumBuckets = `SELECT sum(count) AS count FROM rate_buckets
+  WHERE counter_id = (SELECT counter_id FROM rate_counters WHERE app_id = ? AND action = ? AND window_ms = ?)
+    AND key = ? AND start BETWEEN ? AND ?`;
+
+/** Creates the facts as they are at a moment. They hold until the event loop comes round. */
+export function createFactsAt(reader: Reader, lists: KnownLists, underWay: UnderWay): (nowMs: number) => StoredFacts {
+  return (nowMs) => ({
+    inList(list, value) {
+      const known = lists.find(list);
+      return known?.mayHave(value) === true && reader.get(selectEntry, known.listId, value, nowMs) !== undefined;
+    },
+
+    listVersion: (list) => lists.find(list)?.versionAt(nowMs) ?? 0,
+
+    listValues(list) {
+      const known = lists.find(list);
+      return known === undefined ? [] : reader.all<{ value: string }>(selectValues, known.listId, nowMs).map(({ value }) => value);
+    },
+
+    liveAccounts(appId, owner) {
+      const onDisk = reader.get<{ count: number }>(countAccounts, appId, owner, appId, owner, nowMs)?.count ?? 0;
+      return onDisk + underWay.reservedBy(appId, owner, nowMs);
+    },
+
+    nameInUse(appId, normalizedName) {
+      // What has no name is not in the way of another that has none.
+      if (normalizedName === "") return false;
+      return (
+        underWay.hasName(appId, normalizedName, nowMs) ||
+        reader.get(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
+      );
+    },
+
+    rate(counter, key) {
+      const { appId, action, windowMs } = counter;
+      const [first, last] = [firstBucketStartMs(windowMs, nowMs), bucketStartMs(windowMs, nowMs)];
+      const onDisk = reader.get<{ count: number | null }>(sumBuckets, appId, action, windowMs, key, first, last)?.count ?? 0;
+      return onDisk + underWay.countedIn(counter, key, first, last);
+    },
+  });
+}

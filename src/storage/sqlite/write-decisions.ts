@@ -1,0 +1,56 @@
+// How decisions, and what the shadow policy said of them, are written. Runs in the writer thread, inside the transaction of a batch.
+import type { Database } from "better-sqlite3";
+import type { PolicyIds } from "./policy-ids.ts";
+import type { Sequence } from "./sequence.ts";
+import type { Takings } from "./write-takings.ts";
+import type { DecisionValues, Taking, WriteOperations } from "./writes.ts";
+
+/** Inserts a decision under a sequence number; false when its app has a decision with its request_id. */
+export type InsertDecision = (seq: number, values: DecisionValues) => boolean;
+
+/** Prepares the insertion of decisions. */
+export function prepareInsertDecision(db: Database, policyIds: PolicyIds): InsertDecision {
+  const insert = db.prepare(
+    `INSERT INTO decisions
+       (seq, app_id, request_id, action_digest, account_id, operator, owner, verdict, policy_id, event_time, decide_time, body, event_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (app_id, request_id) WHERE request_id IS NOT NULL DO NOTHING`,
+  );
+  return (seq, values) => {
+    const [appId, requestId, actionDigest, accountId, operator, owner, verdict, policyVersion, ...rest] = values;
+    const digest = actionDigest === null ? null : Buffer.from(actionDigest, "hex");
+    const policyId = policyVersion === null ? null : policyIds.idOf(policyVersion);
+    const { changes } = insert.run(seq, appId, requestId, digest, accountId, operator, owner, verdict, policyId, ...rest);
+    return changes === 1;
+  };
+}
+
+/** Prepares the appending of decisions. */
+export function decisionAppender(
+  db: Database,
+  sequence: Sequence,
+  insertDecision: InsertDecision,
+  takings: Takings,
+): WriteOperations["appendDecision"] {
+  const findByRequest = db.prepare("SELECT seq FROM decisions WHERE app_id = ? AND request_id = ?").pluck();
+  return (...args) => {
+    const taking = args.pop() as string | null;
+    const values = args as unknown as DecisionValues;
+    const seq = sequence.next();
+    const [appId, requestId] = values;
+    if (!insertDecision(seq, values)) return -(findByRequest.get(appId, requestId) as number);
+    sequence.use(seq);
+    if (taking !== null) takings.take(seq, appId, JSON.parse(taking) as Taking);
+    return seq;
+  };
+}
+
+/** Prepares the appending of shadow outcomes. */
+export function shadowAppender(db: Database, policyIds: PolicyIds): WriteOperations["appendShadow"] {
+  const isThere = db.prepare("SELECT 1 FROM decisions WHERE seq = ?").pluck();
+  const insert = db.prepare("INSERT INTO shadow_outcomes (seq, policy_id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+  return (decisionSeq, version, body) => {
+    if (isThere.get(decisionSeq) !== undefined) insert.run(decisionSeq, policyIds.idOf(version), body);
+    return 0;
+  };
+}

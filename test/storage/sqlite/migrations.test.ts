@@ -1,0 +1,112 @@
+// The steps that make the database, and databases that earlier steps have made.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import { migrate, migrations } from "../../../src/storage/sqlite/migrations.ts";
+import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
+import type { Store } from "../../../src/storage/storage.ts";
+import { append, appendEvent, expectReason, factsAt } from "../conformance/opened-store.ts";
+import { appId, baseMs, changedEvent, listEntry, sampleDecision } from "../samples.ts";
+
+let folder: string;
+let path: string;
+let opened: Store[];
+
+async function open(): Promise<Store> {
+  const store = await openSqliteStore({ path });
+  opened.push(store);
+  return store;
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "gatehouse-migrations-"));
+  path = join(folder, "gatehouse.db");
+  opened = [];
+});
+
+afterEach(async () => {
+  for (const store of opened) await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe("migrations", () => {
+  it("are all done on a new database, and not again", async () => {
+    await (await open()).close();
+    const db = new Database(path);
+    expect(db.pragma("user_version", { simple: true })).toBe(migrations.length);
+    migrate(db);
+    migrate(db, [...migrations, "CREATE TABLE added (x INTEGER) STRICT"]);
+    expect(db.pragma("user_version", { simple: true })).toBe(migrations.length + 1);
+    expect(db.prepare("SELECT count(*) FROM added").pluck().get()).toBe(0);
+    db.close();
+  });
+
+  it("are done wholly or not at all", () => {
+    const db = new Database(path);
+    expect(() => migrate(db, ["CREATE TABLE one (x INTEGER)", "CREATE TABLE two (x INTEGER); CREATE TABLE one (x INTEGER)"])).toThrow();
+    expect(db.pragma("user_version", { simple: true })).toBe(1);
+    expect(db.prepare("SELECT group_concat(name) FROM sqlite_master").pluck().get()).toBe("one");
+    db.close();
+  });
+
+  it("refuse a database from a newer version, and leave it alone", async () => {
+    const db = new Database(path);
+    db.pragma(`user_version = ${migrations.length + 1}`);
+    db.close();
+    await expect(open()).rejects.toThrow(/made by a newer Gatehouse/);
+    await expectReason(open, ErrorReason.STORE_UNAVAILABLE);
+  });
+
+  it("bring up a database of the first step with all that is in it", async () => {
+    const db = new Database(path);
+    migrate(db, migrations.slice(0, 1));
+    const version = "f".repeat(64);
+    const event = { accountId: "a", owner: "ann", name: "ＮＥＷＳ" };
+    const stamps = { name: [baseMs, 0, "00"], owner: [baseMs, 0, "00"], state: [baseMs, 0, "00"] };
+    db.exec(`
+      INSERT INTO policies VALUES (1, '${"e".repeat(64)}', NULL), (2, '${version}', 'name: old');
+      INSERT INTO live_policy VALUES (1, 2);
+      INSERT INTO decisions VALUES (1, ${appId}, 'r', x'01', NULL, 'ann', NULL, 1, 1, NULL, ${baseMs},
+        '{"createAccount":{"operator":"ann","owner":"ann","name":"News"}}');
+      INSERT INTO events VALUES (2, ${appId}, 'a', x'02', ${baseMs}, ${baseMs}, '${JSON.stringify({ accountCreated: event })}');
+      INSERT INTO accounts VALUES (${appId}, 'a', 'ann', 'ＮＥＷＳ', '', '', '', 1, 1, ${baseMs}, ${baseMs}, '${JSON.stringify(stamps)}');
+      INSERT INTO lists VALUES (1, 'staff'), (2, 'empty');
+      INSERT INTO list_entries VALUES (1, 'x', 'why', ${baseMs}), (1, 'y', '', ${baseMs});
+    `);
+    db.close();
+
+    const store = await open();
+    const decision = sampleDecision({ requestId: "r", policyVersion: "e".repeat(64), decisionId: "dec-000000000001" });
+    expect(await store.getDecision("dec-000000000001")).toEqual(decision);
+    expect(await store.findDecisionByRequestId(appId, "r")).toEqual({ decision, actionDigest: Uint8Array.of(1) });
+    expect((await store.listAccountEvents(appId, "a", { size: 10 })).items).toMatchObject([{ eventId: "evt-000000000002" }]);
+    expect(await store.getAccount(appId, "a")).toMatchObject({ owner: "ann", name: "ＮＥＷＳ" });
+    expect((await store.listEntries("staff", {}, { size: 10 }))?.items).toEqual([listEntry("x", "why"), listEntry("y")]);
+    expect((await store.listLists()).map(({ list, kind, entryCount }) => [list, kind, entryCount])).toEqual([
+      ["empty", ListKind.EXACT, 0n],
+      ["staff", ListKind.EXACT, 2n],
+    ]);
+    expect(await store.getPointedPolicy("live")).toMatchObject({ version, text: "name: old", author: "", reason: "" });
+    expect((await store.listPolicies({ size: 10 })).items).toHaveLength(1);
+    expect((await store.listActivations({ size: 10 })).items).toMatchObject([{ pointer: "live", version, previousVersion: undefined }]);
+    const ask = () =>
+      factsAt(store, baseMs, (facts) => [
+        facts.inList("staff", "x"),
+        facts.inList("staff", "z"),
+        facts.liveAccounts(appId, "ann"),
+        facts.nameInUse(appId, "news"),
+      ]);
+    expect(await ask()).toEqual([true, false, 1, true]);
+    expect(await store.countShadow({ startMs: baseMs, endMs: baseMs + 1, shadowVersion: undefined })).toMatchObject({ decisions: 1 });
+
+    await appendEvent(store, changedEvent("a", baseMs - 1, { name: "Older" }));
+    expect(await ask()).toEqual([true, false, 1, true]);
+    await appendEvent(store, changedEvent("a", baseMs + 1, { name: "Other" }));
+    expect(await ask()).toEqual([true, false, 1, false]);
+    expect(await append(store, sampleDecision())).toBe("dec-000000000005");
+  });
+});
