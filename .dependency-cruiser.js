@@ -8,15 +8,16 @@ const only = (name, from, ...to) => ({
   to: { path: "^(src|gen|test|bench)/", pathNot: [from, "^gen/", ...to] },
 });
 
-const base = ["^src/errors\\.ts$", "^src/nearest\\.ts$"];
+const base = ["^src/errors\\.ts$", "^src/field-patterns\\.ts$", "^src/nearest\\.ts$", "^src/text/"];
 
 export default {
   forbidden: [
-    only("policy-is-pure", "^src/policy/", "^src/nearest\\.ts$"),
+    only("text-knows-only-itself", "^src/text/"),
+    only("policy-is-pure", "^src/policy/", "^src/(nearest|field-patterns)\\.ts$", "^src/text/"),
     {
       name: "policy-does-no-io",
       severity: "error",
-      from: { path: "^src/policy/" },
+      from: { path: "^src/(policy|text)/" },
       to: { dependencyTypes: ["core"], pathNot: ["^(node:)?crypto$"] },
     },
     only("storage-knows-only-itself", "^src/storage/", ...base),
@@ -26,7 +27,13 @@ export default {
     only("rpc-knows-moderation-and-the-contract", "^src/rpc/", "^src/moderation/", "^src/storage/storage\\.ts$", ...base),
     only("webhook-knows-only-the-schema", "^src/webhook/", ...base),
     only("telemetry-knows-only-itself", "^src/telemetry/"),
-    only("cli-is-a-client", "^src/cli/", "^src/(config|server|version)\\.ts$", "^src/telemetry/logger\\.ts$", ...base),
+    only("cli-is-a-client", "^src/cli/", "^src/(config|server|version)\\.ts$", "^src/telemetry/logger\\.ts$", "^src/policy/", ...base),
+    {
+      name: "only-policy-commands-know-the-engine",
+      severity: "error",
+      from: { path: "^src/cli/", pathNot: "^src/cli/policy/" },
+      to: { path: "^src/policy/" },
+    },
     {
       name: "only-serve-starts-the-service",
       severity: "error",

@@ -17,6 +17,8 @@ export interface AppConfig {
   id: number;
   /** Tokens of the console's webhook authentication. */
   tokens: string[];
+  /** The language of messages from rules, a BCP 47 tag; empty: as the policy writes them. */
+  locale: string;
 }
 
 /** Everything that can be set. */
@@ -31,7 +33,10 @@ export interface Config {
   api: { listen: ListenAddress };
   grpc: { listen: ListenAddress };
   database: string;
-  policy: string;
+  /** The policy file; undefined: none, policies come by PolicyService. */
+  policy: string | undefined;
+  /** How long an allowed creation takes room and name when no event confirms it. */
+  reservationSeconds: number;
   log: { level: LogLevel };
 }
 
@@ -121,8 +126,16 @@ export const settings = {
     key: "policy",
     env: "GATEHOUSE_POLICY",
     default: "config/policy.yaml",
-    meaning: "The policy file; it goes live at start and whenever it changes, if it is good.",
-    read: nonEmptyText,
+    meaning:
+      "The policy file; it goes live at start and whenever it changes, if it is good. `none`: policies are published by `gatehouse policy`.",
+    read: readPolicyPath,
+  },
+  reservationSeconds: {
+    key: "reservation_seconds",
+    env: "GATEHOUSE_RESERVATION_SECONDS",
+    default: "300",
+    meaning: "How long an allowed creation counts as an account and takes its name while no event has confirmed it.",
+    read: wholeNumber(1, 86_400),
   },
   logLevel: {
     key: "log.level",
@@ -182,6 +195,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     grpc: { listen: get(settings.grpcListen) },
     database: get(settings.database),
     policy: get(settings.policy),
+    reservationSeconds: get(settings.reservationSeconds),
     log: { level: get(settings.logLevel) },
   };
   return problems.length === 0 ? { config, problems: [], warnings: unknownVariables(env) } : { config: undefined, problems };
@@ -243,21 +257,21 @@ function readAppsText(text: string): AppConfig[] {
     const equals = part.indexOf("=");
     const id = equals === -1 ? part : part.slice(0, equals);
     const tokens = equals === -1 ? [] : part.slice(equals + 1).split("|");
-    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)) };
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)), locale: "" };
   });
 }
 
 function readAppsList(value: unknown): AppConfig[] {
   if (!Array.isArray(value)) throw new Invalid("must be a list of apps, such as: [{ id: 1400000000 }].");
   return value.map((item: unknown) => {
-    if (typeof item === "number") return { id: readAppId(item), tokens: [] };
+    if (typeof item === "number") return { id: readAppId(item), tokens: [], locale: "" };
     if (typeof item !== "object" || item === null)
       throw new Invalid("each app must be a number or have an id, such as: { id: 1400000000 }.");
-    const { id, tokens = [], ...rest } = item as Record<string, unknown>;
+    const { id, tokens = [], locale = "", ...rest } = item as Record<string, unknown>;
     const [unknownKey] = Object.keys(rest);
-    if (unknownKey !== undefined) throw new Invalid(`an app has no "${unknownKey}"; it has id and tokens.`);
+    if (unknownKey !== undefined) throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens and locale.`);
     if (!Array.isArray(tokens)) throw new Invalid(`the tokens of app ${id} must be a list.`);
-    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, String(id))) };
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, String(id))), locale: readLocale(locale, String(id)) };
   });
 }
 
@@ -270,6 +284,19 @@ function readAppId(value: unknown): number {
 function readToken(value: unknown, app: string): string {
   if (typeof value === "string" && value.trim() !== "") return value;
   throw new Invalid(`a token of app ${app} is empty or not text; put it in quotes, or leave it out.`);
+}
+
+function readLocale(value: unknown, app: string): string {
+  try {
+    if (typeof value === "string") return value === "" ? "" : (Intl.getCanonicalLocales(value)[0] ?? "");
+  } catch {
+    // Falls through: it is no tag.
+  }
+  throw new Invalid(`the locale of app ${app} must be a language tag such as zh or pt-BR, not ${quoted(value)}.`);
+}
+
+function readPolicyPath(value: unknown): string | undefined {
+  return value === "none" ? undefined : nonEmptyText(value);
 }
 
 function readAddress(value: unknown): ListenAddress {

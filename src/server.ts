@@ -7,13 +7,22 @@ import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
 import { ListService } from "../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../gen/gatehouse/v1/moderation_service_pb.ts";
+import { PolicyService } from "../gen/gatehouse/v1/policy_service_pb.ts";
 import type { Config, ListenAddress } from "./config.ts";
 import { GatehouseError } from "./errors.ts";
 import { createCheckApp } from "./moderation/apps.ts";
+import { checkEntry } from "./moderation/check-entry.ts";
 import { createDecide } from "./moderation/decide.ts";
+import { createExplainDecision } from "./moderation/explain-decision.ts";
+import { createFactsOf } from "./moderation/facts.ts";
 import { createLists } from "./moderation/lists.ts";
-import { createLivePolicy, type PolicyLoaded } from "./moderation/live-policy.ts";
+import { createPolicies } from "./moderation/policies.ts";
+import { createPoliciesInForce } from "./moderation/policies-in-force.ts";
+import { createPolicyFile, type PolicyFileLoaded } from "./moderation/policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
+import { createReportShadow } from "./moderation/shadow-report.ts";
+import { createShadowTrial } from "./moderation/shadow-trial.ts";
+import { compilePolicy } from "./policy/compile.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
@@ -24,6 +33,7 @@ import { createInterceptors } from "./rpc/interceptors.ts";
 import { createListService } from "./rpc/list-service.ts";
 import { createLocalDoor } from "./rpc/local-door.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
+import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore } from "./storage/sqlite/sqlite-store.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -47,8 +57,11 @@ export interface GatehouseServer {
 /** How long one burst of the same trouble keeps the log quiet. */
 const burstQuietMs = 10_000;
 
-/** How long a request may take to arrive, in milliseconds: its headers, and all of it. */
-const arrival = { headersTimeout: 5_000, requestTimeout: 10_000 };
+/** How long a webhook may take to arrive, in milliseconds: its headers, and all of it. */
+const webhookArrival = { headersTimeout: 5_000, requestTimeout: 10_000 };
+
+/** The same for calls, of which a stream may take as long as it likes. */
+const callArrival = { headersTimeout: 5_000, requestTimeout: 0 };
 
 /** Starts everything. Rejects with an error for people when it cannot, and leaves nothing running. */
 export async function startServer(config: Config, log: Logger, now: () => number = Date.now): Promise<GatehouseServer> {
@@ -66,26 +79,33 @@ export async function startServer(config: Config, log: Logger, now: () => number
 
 async function start(config: Config, log: Logger, now: () => number, closers: (() => unknown)[]): Promise<GatehouseServer> {
   const metrics = createMetrics(version);
+  const trialGate = createBurstGate(burstQuietMs, now);
   const store = await openSqliteStore({ path: config.database });
   closers.push(() => store.close());
 
-  const policies = createLivePolicy({ store });
-  await loadFirstPolicy();
-  const unwatch = policies.watchFile(config.policy, reportPolicy);
-  closers.push(unwatch);
+  const inForce = createPoliciesInForce({ store });
+  const policies = createPolicies({ store, compile: compilePolicy, onChanged: (pointer) => inForce.takeUp(pointer), now });
+  await takeUpPolicies();
 
   const checkApp = createCheckApp(config.apps.map((app) => app.id));
+  const locales = new Map(config.apps.map((app) => [app.id, app.locale]));
+  const localeOf = (appId: number) => locales.get(appId) ?? "";
+  const factsOf = createFactsOf();
+  const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reportTrial });
+  const reservationMs = config.reservationSeconds * 1000;
+  const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, now };
   const services = [
     serve(
       ModerationService,
       createModerationService({
-        decide: createDecide({ store, livePolicy: policies.current, checkApp, now }),
-        record: createRecord({ store, checkApp, now }),
+        decide: createDecide({ ...deciding, shadowTrial, reservationMs }),
+        record: createRecord(deciding),
       }),
     ),
-    serve(DecisionService, createDecisionService({ store })),
+    serve(DecisionService, createDecisionService({ store, explainDecision: createExplainDecision({ store }) })),
     serve(AccountService, createAccountService({ store })),
-    serve(ListService, createListService({ lists: createLists({ store, now }) })),
+    serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
+    serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
   ];
   const onInternalError = (error: unknown) => log.error({ error }, "a call failed by a mistake in Gatehouse");
   const localDoor = createLocalDoor({
@@ -102,15 +122,15 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const grpcDoor = createGrpcDoor({ localDoor, services: descs, onInternalError });
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
-    policies.current();
+    inForce.live();
     await store.check();
   };
   const apiServer = createServer(
-    { ...arrival },
+    callArrival,
     createApiListener({ connectDoor: createConnectDoor({ localDoor, services: descs, onInternalError }), ready, metrics: metrics.render }),
   );
   const webhookServer = createServer(
-    { ...arrival },
+    webhookArrival,
     createWebhookListener({
       gateway: createGateway({ client: createClient(ModerationService, localDoor), fallbacks: config.webhook.fallback }),
       verify: createVerify(config.apps, now),
@@ -130,9 +150,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const stop = async (graceMs: number) => {
     stopping = true;
     grpcDoor.setServing(false);
-    unwatch();
     await Promise.all([closeServer(webhookServer, graceMs), closeServer(apiServer, graceMs), grpcDoor.close(graceMs)]);
-    await store.close();
+    for (const close of closers.splice(0).reverse()) await close();
   };
   return {
     webhook,
@@ -145,24 +164,40 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     },
   };
 
-  async function loadFirstPolicy(): Promise<void> {
-    const restored = await policies.restore();
-    const loaded = await policies.loadFile(config.policy);
-    reportPolicy(loaded);
-    if (loaded.kind !== "refused" || restored) return;
-    throw new GatehouseError(
-      ErrorReason.INVALID_REQUEST,
-      `The policy cannot be used, and there is none from before:\n${loaded.problem}\nCorrect it, or name another file with GATEHOUSE_POLICY.`,
-    );
+  /** Takes up the policies that were in force last, then the policy file. */
+  async function takeUpPolicies(): Promise<void> {
+    await inForce.takeUp("live");
+    await inForce.takeUp("shadow").catch((error) => log.error({ error }, "the shadow policy cannot be tried"));
+    const hadPolicy = (await store.getPointedPolicy("live")) !== undefined;
+    const path = config.policy;
+    if (path === undefined) {
+      if (!hadPolicy) log.warn({}, "no policy is live, and no policy file is set: publish one with `gatehouse policy publish --activate`");
+      return;
+    }
+    const file = createPolicyFile(path, (text) => policies.publish(text, { author: "policy file", reason: path }, "live"));
+    const loaded = await file.load();
+    reportPolicy(path, loaded);
+    if (loaded.kind === "refused" && !hadPolicy) {
+      throw new GatehouseError(
+        ErrorReason.INVALID_POLICY,
+        `The policy cannot be used, and there is none from before:\n${loaded.problem}\nCorrect it, or name another file with GATEHOUSE_POLICY.`,
+      );
+    }
+    closers.push(file.watch((again) => reportPolicy(path, again)));
   }
 
-  function reportPolicy(loaded: PolicyLoaded): void {
+  function reportPolicy(file: string, loaded: PolicyFileLoaded): void {
     metrics.policyLoaded(loaded.kind);
     if (loaded.kind === "live") {
-      log.info({ policy: loaded.policy.name, version: loaded.policy.version, file: config.policy }, "a policy is live");
+      log.info({ policy: loaded.policy.name, version: loaded.policy.version, file }, "a policy is live");
     } else if (loaded.kind === "refused") {
-      log.error({ file: config.policy, problem: loaded.problem }, "the policy file is refused; the last good policy stays in force");
+      log.error({ file, problem: loaded.problem }, "the policy file is refused; the last good policy stays in force");
     }
+  }
+
+  function reportTrial(result: string, error?: unknown): void {
+    metrics.shadowTried(result);
+    if (error !== undefined && trialGate("failed") !== undefined) log.warn({ error }, "the shadow policy could not be asked");
   }
 
   function createWebhookReporter(): (report: WebhookReport) => void {
@@ -212,6 +247,8 @@ function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAd
 function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    // Who keeps a connection open is told to come no more, or would be served until the force.
+    server.prependListener("request", (_req, res) => res.setHeader("Connection", "close"));
     server.close(() => {
       clearTimeout(force);
       resolve();

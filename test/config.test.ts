@@ -9,7 +9,7 @@ describe("settings", () => {
   it("have the defaults of the table when only the app is given", () => {
     const { config } = readConfig({ GATEHOUSE_APPS: "1400000000" }, "", "g.yaml");
     expect(config).toEqual({
-      apps: [{ id: 1400000000, tokens: [] }],
+      apps: [{ id: 1400000000, tokens: [], locale: "" }],
       webhook: {
         listen: { host: "127.0.0.1", port: 8080 },
         budgetMs: 1500,
@@ -20,6 +20,7 @@ describe("settings", () => {
       grpc: { listen: { host: "127.0.0.1", port: 9090 } },
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
+      reservationSeconds: 300,
       log: { level: "info" },
     });
   });
@@ -29,11 +30,11 @@ describe("settings", () => {
   });
 
   it("are read from the file, and variables go before it", () => {
-    const text = "apps: [{ id: 5, tokens: [a, b] }, 6]\nwebhook: { listen: '[::1]:0', budget_ms: 100 }\ndatabase: x.db";
+    const text = "apps: [{ id: 5, tokens: [a, b], locale: zh-hans }, 6]\nwebhook: { listen: '[::1]:0', budget_ms: 100 }\ndatabase: x.db";
     expect(readConfig({ GATEHOUSE_WEBHOOK_BUDGET_MS: "200" }, text, "g.yaml").config).toMatchObject({
       apps: [
-        { id: 5, tokens: ["a", "b"] },
-        { id: 6, tokens: [] },
+        { id: 5, tokens: ["a", "b"], locale: "zh-Hans" },
+        { id: 6, tokens: [], locale: "" },
       ],
       webhook: { listen: { host: "::1", port: 0 }, budgetMs: 200 },
       database: "x.db",
@@ -42,8 +43,8 @@ describe("settings", () => {
 
   it("take apps with tokens from the variable", () => {
     expect(readConfig({ GATEHOUSE_APPS: "1400000000=tokenA|tokenB, 1400000001" }, "", "g").config?.apps).toEqual([
-      { id: 1400000000, tokens: ["tokenA", "tokenB"] },
-      { id: 1400000001, tokens: [] },
+      { id: 1400000000, tokens: ["tokenA", "tokenB"], locale: "" },
+      { id: 1400000001, tokens: [], locale: "" },
     ]);
   });
 
@@ -65,6 +66,7 @@ describe("settings", () => {
     ["apps: [{ id: x }]", '"x" is not an SDKAppID'],
     ["apps: [{ id: 5, tokken: a }]", 'an app has no "tokken"'],
     ["apps: [{ id: 5, tokens: [1] }]", "a token of app 5 is empty or not text"],
+    ["apps: [{ id: 5, locale: '!' }]", "the locale of app 5 must be a language tag such as zh or pt-BR"],
     ["apps: [5, 5]", "app 5 is given twice"],
     ["apps: [5000000000]", "is not an SDKAppID"],
     ["apps: [5]\nwebhook: { listen: 8080 }", "must be host:port"],

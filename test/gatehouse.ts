@@ -30,16 +30,19 @@ export const testApp = 1400000000;
 export async function startGatehouse({
   policy,
   env = {},
+  locale,
   folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
 }: {
   policy?: string;
   env?: Record<string, string>;
+  /** The app's locale, which only the file can set. */
+  locale?: string;
   folder?: string;
 } = {}): Promise<TestGatehouse> {
   const policyFile = policy === undefined ? "config/policy.yaml" : join(folder, "policy.yaml");
   if (policy !== undefined) writeFileSync(policyFile, policy);
   const settings = {
-    GATEHOUSE_APPS: String(testApp),
+    ...(locale === undefined ? { GATEHOUSE_APPS: String(testApp) } : {}),
     GATEHOUSE_WEBHOOK_LISTEN: "127.0.0.1:0",
     GATEHOUSE_API_LISTEN: "127.0.0.1:0",
     GATEHOUSE_GRPC_LISTEN: "127.0.0.1:0",
@@ -47,7 +50,7 @@ export async function startGatehouse({
     GATEHOUSE_POLICY: policyFile,
     ...env,
   };
-  const { config, problems } = readConfig(settings, "", "none");
+  const { config, problems } = readConfig(settings, locale === undefined ? "" : `apps: [{ id: ${testApp}, locale: ${locale} }]`, "none");
   if (config === undefined) throw new Error(problems.join("\n"));
   const log: string[] = [];
   const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }));

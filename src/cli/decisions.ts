@@ -1,9 +1,20 @@
 // `gatehouse decisions`: reads the decisions that were made.
 import { toJson } from "@bufbuild/protobuf";
-import { type Decision, DecisionSchema, Effect, type Match, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import {
+  type Decision,
+  DecisionSchema,
+  Effect,
+  type Fact,
+  type Match,
+  RuleMode,
+  Severity,
+  type ShadowOutcome,
+  Verdict,
+} from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionService, ExplainDecisionResponseSchema } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
+import { describeExplanation } from "./decisions/explanation.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
 
 const defaultLimit = "50";
@@ -13,6 +24,7 @@ const usage = `Reads the decisions that were made.
 
 Usage: gatehouse decisions list [flags]         the latest first
        gatehouse decisions get <decision_id>    one, with its evidence
+       gatehouse decisions explain <id>         one, told again rule by rule: what each was asked and answered then
 
 Which (list):
   --app N              of this app (default: GATEHOUSE_APP, or all apps)
@@ -23,15 +35,15 @@ Which (list):
   --page-token T       goes on where an earlier list ended
 
 ${serverUsage}
-  --json               protobuf JSON, one line for each decision
+  --json               protobuf JSON, one line for each decision, or for what explains it
 `;
 
 /** The entry of the table of commands. */
 export const decisions: Command = {
   name: "decisions",
-  summary: "read the decisions that were made: list, get",
+  summary: "read the decisions that were made, and why: list, get, explain",
   usage,
-  run: (args, io) => runSubcommand("decisions", { list, get }, args, io),
+  run: (args, io) => runSubcommand("decisions", { list, get, explain }, args, io),
 };
 
 const listOptions = {
@@ -79,6 +91,17 @@ async function get(args: readonly string[], io: Io): Promise<number> {
   return 0;
 }
 
+async function explain(args: readonly string[], io: Io): Promise<number> {
+  const { values: flags, positionals } = parseFlags(args, { ...serverOption, json: { type: "boolean" } });
+  const [decisionId] = positionals;
+  if (decisionId === undefined || positionals.length > 1) throw new UsageError("decisions explain needs exactly one decision id.");
+  const explained = await withClient(DecisionService, flags.server, io, (client) => client.explainDecision({ decisionId }));
+  if (explained.decision === undefined) return 1;
+  if (flags.json) io.stdout.write(`${JSON.stringify(toJson(ExplainDecisionResponseSchema, explained))}\n`);
+  else io.stdout.write(`${describeBriefly(explained.decision)}\n${describeExplanation(explained)}`);
+  return 0;
+}
+
 function row(decision: Decision): string[] {
   const { action, by, about } = describeAction(decision);
   const rules = [...new Set(decision.matches.map((match) => match.rule))];
@@ -110,6 +133,7 @@ function describe(decision: Decision): string {
     ["asked", formatTime(decision.eventTime)],
     ["decided", formatTime(decision.decideTime)],
     ["policy", orDash(decision.policyVersion)],
+    ["event", orDash(decision.eventId)],
     ["request", orDash(decision.requestId)],
     ["source", orDash(decision.origin?.source ?? "")],
     ["platform", orDash(decision.origin?.platform ?? "")],
@@ -123,7 +147,40 @@ function describe(decision: Decision): string {
     decision.matches.length === 0
       ? "No rule held.\n"
       : table(["RULE", "EFFECT", "MODE", "SUBSCRIBER", "NOTE"], decision.matches.map(evidence)),
+    ...(decision.facts.length === 0 ? [] : [table(["ASKED", "ANSWER"], decision.facts.map(describeFact))]),
+    ...(decision.shadow === undefined ? [] : [describeShadow(decision.shadow)]),
   ].join("\n");
+}
+
+/** What was decided on, and how, in a few lines. */
+function describeBriefly(decision: Decision): string {
+  const { action, by, about } = describeAction(decision);
+  return fields([
+    ["decision", safe(decision.decisionId)],
+    ["verdict", describeVerdict(decision)],
+    ["action", action],
+    ["by", by],
+    ["about", about],
+    ["decided", formatTime(decision.decideTime)],
+    ["policy", orDash(decision.policyVersion)],
+  ]);
+}
+
+function describeFact({ function: name, arguments: given, value }: Fact): string[] {
+  return [`${safe(name)}(${given.map((text) => `"${safe(text)}"`).join(", ")})`, safe(value)];
+}
+
+/** What the policy on trial would have said, when that is something else. */
+function describeShadow(shadow: ShadowOutcome): string {
+  const head = `On trial, ${safe(shadow.policyVersion.slice(0, 12))} would have said: ${describeVerdict({ ...shadow, degraded: false })}\n`;
+  const refused = shadow.refused.map(({ subscriber, rule, message }) => [safe(subscriber), safe(rule), orDash(message)]);
+  return [
+    head,
+    ...(refused.length === 0 ? [] : [table(["WOULD BE REFUSED", "RULE", "MESSAGE"], refused)]),
+    ...(shadow.matches.length === 0
+      ? []
+      : [table(["RULE ON TRIAL", "EFFECT", "MODE", "SUBSCRIBER", "NOTE"], shadow.matches.map(evidence))]),
+  ].join("");
 }
 
 function evidence(match: Match): string[] {
@@ -150,12 +207,20 @@ function describeAction({ action }: Decision): { action: string; by: string; abo
       const { operator, accountId } = action.value;
       return { action: "add_subscribers", by: orDash(operator), about: orDash(accountId) };
     }
+    case "accountCreated": {
+      const { operator, accountId } = action.value;
+      return { action: "account_created", by: orDash(operator), about: orDash(accountId) };
+    }
+    case "accountProfileChanged": {
+      const { operator, accountId } = action.value;
+      return { action: "account_profile_changed", by: orDash(operator), about: orDash(accountId) };
+    }
     case undefined:
       return { action: "(unknown to this version)", by: "-", about: "-" };
   }
 }
 
-function describeVerdict(decision: Decision): string {
+function describeVerdict(decision: Pick<Decision, "verdict" | "code" | "refused" | "degraded">): string {
   const code = decision.verdict === Verdict.DENY ? ` ${decision.code}` : "";
   const refused = decision.refused.length === 0 ? "" : `, ${decision.refused.length} refused`;
   return `${enumWord(Verdict, decision.verdict)}${code}${refused}${decision.degraded ? " (degraded)" : ""}`;

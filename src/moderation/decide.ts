@@ -2,24 +2,34 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v1/action_pb.ts";
-import { type Decision, DecisionSchema } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { type Decision, DecisionSchema, type Fact, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { DecideRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { GatehouseError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/compile.ts";
-import { evaluate } from "../policy/evaluate.ts";
-import type { Action, ActionCase } from "../policy/vocabulary.ts";
-import type { Store } from "../storage/storage.ts";
+import { evaluate, type Question } from "../policy/evaluate.ts";
+import { createLiveWorld } from "../policy/world.ts";
+import type { NewDecision, Reservation, Store, StoredFacts } from "../storage/storage.ts";
+import { normalize } from "../text/normalize.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
+import type { FactsOf } from "./facts.ts";
+import type { PoliciesInForce } from "./policies-in-force.ts";
+import { rateCounts } from "./rate-counts.ts";
+import type { ShadowTrial } from "./shadow-trial.ts";
 import { toWholeMs } from "./times.ts";
 
 /** What deciding needs. */
 export interface DecideDeps {
   store: Store;
-  /** The policy that is live just now. */
-  livePolicy(): CompiledPolicy;
+  policies: PoliciesInForce;
+  factsOf: FactsOf;
+  shadowTrial: ShadowTrial;
   checkApp: CheckApp;
+  /** The language of an app's messages. */
+  localeOf(appId: number): string;
+  /** How long an allowed creation takes room and name when no event confirms it. */
+  reservationMs: number;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -30,54 +40,85 @@ export interface DecideDeps {
  */
 export type Decide = (request: DecideRequest) => Promise<Decision>;
 
+/** An action of a request. */
+type Action = Exclude<DecideRequest["action"], { case: undefined }>;
+
 /** The message of each action, for its digest. */
-const actionSchemas = { createAccount: CreateAccountSchema, addSubscribers: AddSubscribersSchema } satisfies Record<ActionCase, unknown>;
+const actionSchemas = { createAccount: CreateAccountSchema, addSubscribers: AddSubscribersSchema } satisfies Record<
+  Action["case"],
+  unknown
+>;
 
 const noDigest = new Uint8Array(0);
 
-export function createDecide({ store, livePolicy, checkApp, now }: DecideDeps): Decide {
+export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, localeOf, reservationMs, now }: DecideDeps): Decide {
   return async (request) => {
     checkApp(request.appId);
-    const action = request.action as Action;
-    const isRecorded = !request.preview;
-    const digest = isRecorded && request.requestId !== "" ? digestOf(action, request.appId) : noDigest;
-    if (digest !== noDigest) {
+    const policy = policies.live();
+    const nowMs = now();
+    const question: Question = {
+      appId: request.appId,
+      locale: localeOf(request.appId),
+      origin: request.origin,
+      subject: request.action as Action,
+      nowMs,
+    };
+    const decideWith = (stored: StoredFacts) => decisionOf(request, policy, question, createFacts(stored));
+    const createFacts = (stored: StoredFacts) => factsOf(stored, request.appId, policy);
+    if (request.preview) return store.withFacts(nowMs, decideWith);
+
+    const actionDigest = request.requestId === "" ? noDigest : digestOf(request.action as Action, request.appId);
+    if (actionDigest !== noDigest) {
       const earlier = await store.findDecisionByRequestId(request.appId, request.requestId);
       if (earlier !== undefined) {
-        if (Buffer.compare(earlier.actionDigest, digest) === 0) return earlier.decision;
+        if (Buffer.compare(earlier.actionDigest, actionDigest) === 0) return earlier.decision;
         throw reused(request.requestId, earlier.decision.decisionId);
       }
     }
-
-    const nowMs = now();
-    const policy = livePolicy();
-    const evaluated = store.withFacts((facts) => evaluate(policy, { appId: request.appId, origin: request.origin, action, nowMs }, facts));
-    const outcome = evaluated instanceof Promise ? await evaluated : evaluated;
-    const decision = create(DecisionSchema, {
-      appId: request.appId,
-      requestId: isRecorded ? request.requestId : "",
-      action,
-      ...outcome,
-      policyVersion: policy.version,
-      decideTime: timestampFromMs(nowMs),
-      preview: request.preview,
+    const trial = shadowTrial.begin(question);
+    const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
+      const decision = decideWith(stored);
+      trial?.observe(stored, decision);
+      const reservation = reservationOf(decision, nowMs + reservationMs);
+      const counts = rateCounts(question, [policy, policies.shadow()]);
+      return reservation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, reservation };
     });
-    if (request.origin !== undefined) decision.origin = request.origin;
-    const eventTime = toWholeMs(request.eventTime);
-    if (eventTime !== undefined) decision.eventTime = eventTime;
-    if (!isRecorded) return decision;
-
-    const appended = await store.appendDecision(decision, digest);
     switch (appended.kind) {
       case "appended":
-        decision.decisionId = appended.decisionId;
-        return decision;
+        trial?.keep(appended.decision);
+        return appended.decision;
       case "repeat":
         return appended.decision;
       case "reused":
         throw reused(request.requestId, appended.decisionId);
     }
   };
+}
+
+/** What the policy says, as a decision without an id. */
+function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Question, facts: ReturnType<FactsOf>): Decision {
+  const noted: Fact[] = [];
+  const outcome = evaluate(policy, question, createLiveWorld(facts, noted));
+  const decision = create(DecisionSchema, {
+    appId: request.appId,
+    requestId: request.preview ? "" : request.requestId,
+    action: question.subject,
+    ...outcome,
+    policyVersion: policy.version,
+    decideTime: timestampFromMs(question.nowMs),
+    preview: request.preview,
+    facts: noted,
+  });
+  if (request.origin !== undefined) decision.origin = request.origin;
+  const eventTime = toWholeMs(request.eventTime);
+  if (eventTime !== undefined) decision.eventTime = eventTime;
+  return decision;
+}
+
+/** What an allowed creation takes until it is confirmed. */
+function reservationOf({ action, verdict }: Decision, lapseMs: number): Reservation | undefined {
+  if (action.case !== "createAccount" || verdict !== Verdict.ALLOW) return undefined;
+  return { owner: action.value.owner, normalizedName: normalize(action.value.name), lapseMs };
 }
 
 function digestOf(action: Action, appId: number): Uint8Array {

@@ -1,17 +1,27 @@
-// Records that something has happened: once, however often it is told.
+// Records that something has happened: once, however often it is told; what rules flag in it becomes a decision.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { AccountCreatedSchema, AccountDestroyedSchema, AccountProfileChangedSchema, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
-import type { AppendedEvent, Store } from "../storage/storage.ts";
+import { evaluate, type Question } from "../policy/evaluate.ts";
+import type { Subject } from "../policy/vocabulary.ts";
+import { createLiveWorld } from "../policy/world.ts";
+import type { AppendedEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
+import type { FactsOf } from "./facts.ts";
+import type { PoliciesInForce } from "./policies-in-force.ts";
 import { msOf, toWholeMs } from "./times.ts";
 
 /** What recording needs. */
 export interface RecordDeps {
   store: Store;
+  policies: PoliciesInForce;
+  factsOf: FactsOf;
   checkApp: CheckApp;
+  /** The language of an app's messages. */
+  localeOf(appId: number): string;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -19,28 +29,59 @@ export interface RecordDeps {
 /** Records an event and applies it to the registry; a repeat changes nothing and gets the id of the first time. */
 export type RecordEvent = (request: RecordRequest) => Promise<AppendedEvent>;
 
-type EventCase = Exclude<RecordRequest["event"]["case"], undefined>;
+type Event = Exclude<RecordRequest["event"], { case: undefined }>;
 
 /** The message of each event, for its digest. */
 const eventSchemas = {
   accountCreated: AccountCreatedSchema,
   accountProfileChanged: AccountProfileChangedSchema,
   accountDestroyed: AccountDestroyedSchema,
-} satisfies Record<EventCase, unknown>;
+} satisfies Record<Event["case"], unknown>;
 
-export function createRecord({ store, checkApp, now }: RecordDeps): RecordEvent {
+export function createRecord({ store, policies, factsOf, checkApp, localeOf, now }: RecordDeps): RecordEvent {
   return async (request) => {
     checkApp(request.appId);
+    const nowMs = now();
     const event = create(EventSchema, {
       appId: request.appId,
       requestId: request.requestId,
       event: request.event,
-      receiveTime: timestampFromMs(now()),
+      receiveTime: timestampFromMs(nowMs),
     });
     if (request.origin !== undefined) event.origin = request.origin;
     const eventTime = toWholeMs(request.eventTime);
     if (eventTime !== undefined) event.eventTime = eventTime;
-    const schema = eventSchemas[request.event.case as EventCase] as typeof AccountCreatedSchema;
-    return store.appendEvent(event, contentDigest(schema, request.event.value as never, request.appId, msOf(eventTime)));
+    const { case: kind, value } = request.event as Event;
+    const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
+    const subject = subjectOf(request.event as Event);
+    if (subject === undefined || policies.live().programs[subject.case].rules.length === 0) return store.appendEvent(event, digest, nowMs);
+    return store.appendEvent(event, digest, nowMs, (stored) => flag(request, subject, nowMs, stored));
   };
+
+  /** What the rules say of the event, as a decision without an id; undefined when none held. */
+  function flag(request: RecordRequest, subject: Subject, nowMs: number, stored: StoredFacts): Decision | undefined {
+    const policy = policies.live();
+    const { appId } = request;
+    const question: Question = { appId, locale: localeOf(appId), origin: request.origin, subject, nowMs };
+    const facts: Fact[] = [];
+    const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts));
+    if (outcome.matches.length === 0) return undefined;
+    const decision = create(DecisionSchema, {
+      appId,
+      action: subject,
+      ...outcome,
+      policyVersion: policy.version,
+      decideTime: timestampFromMs(nowMs),
+      facts,
+    });
+    if (request.origin !== undefined) decision.origin = request.origin;
+    const eventTime = toWholeMs(request.eventTime);
+    if (eventTime !== undefined) decision.eventTime = eventTime;
+    return decision;
+  }
+}
+
+/** The event as rules can be asked about it; undefined for one that they cannot. */
+function subjectOf(event: Event): Subject | undefined {
+  return event.case === "accountDestroyed" ? undefined : event;
 }

@@ -25,7 +25,7 @@ export interface ConnectDoorOptions {
   onInternalError: OnInternalError;
   /** Answers what is not a call. Default: 404. */
   fallback?: HttpHandler;
-  /** The largest message to take, in bytes, after decompression; a larger one is refused with RESOURCE_EXHAUSTED. Default: 1 MiB. */
+  /** The largest message to take, in bytes, after decompression; a larger one is refused with RESOURCE_EXHAUSTED. Default: 4 MiB. */
   maxReceiveBytes?: number;
 }
 
@@ -41,7 +41,7 @@ export function createConnectDoor(options: ConnectDoorOptions): HttpHandler {
   };
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
-    readMaxBytes: options.maxReceiveBytes ?? 2 ** 20,
+    readMaxBytes: options.maxReceiveBytes ?? 2 ** 22,
     jsonOptions,
     requestGate: (context) => giveReasons(context, onInternalError),
   });

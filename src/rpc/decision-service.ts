@@ -1,7 +1,9 @@
-// DecisionService over the store.
+// DecisionService over the store and the use case that explains.
 import { create } from "@bufbuild/protobuf";
 import { Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import {
+  type ExplainDecisionRequest,
+  type ExplainDecisionResponse,
   type GetDecisionRequest,
   type GetDecisionResponse,
   GetDecisionResponseSchema,
@@ -10,20 +12,19 @@ import {
   type ListDecisionsResponse,
   ListDecisionsResponseSchema,
 } from "../../gen/gatehouse/v1/decision_service_pb.ts";
-import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
-import { GatehouseError } from "../errors.ts";
+import { decisionNotFound, type ExplainDecision } from "../moderation/explain-decision.ts";
 import type { DecisionFilter, Decisions } from "../storage/storage.ts";
 import { nextPageToken, pageRequest } from "./page-token.ts";
 
-export function createDecisionService({ store }: { store: Decisions }) {
+export function createDecisionService({ store, explainDecision }: { store: Decisions; explainDecision: ExplainDecision }) {
   return {
+    async explainDecision({ decisionId }: ExplainDecisionRequest): Promise<ExplainDecisionResponse> {
+      return explainDecision(decisionId);
+    },
+
     async getDecision({ decisionId }: GetDecisionRequest): Promise<GetDecisionResponse> {
       const decision = await store.getDecision(decisionId);
-      if (decision === undefined) {
-        throw new GatehouseError(ErrorReason.DECISION_NOT_FOUND, `There is no decision "${decisionId}".`, {
-          metadata: { decision_id: decisionId },
-        });
-      }
+      if (decision === undefined) throw decisionNotFound(decisionId);
       return create(GetDecisionResponseSchema, { decision });
     },
 

@@ -17,7 +17,7 @@ export interface GrpcDoorOptions {
   services: readonly DescService[];
   /** Told of answers that cannot be sent. Must not throw. */
   onInternalError: OnInternalError;
-  /** The largest message to take, in bytes; a larger one is refused with RESOURCE_EXHAUSTED. Default: 1 MiB. */
+  /** The largest message to take, in bytes; a larger one is refused with RESOURCE_EXHAUSTED. Default: 4 MiB. */
   maxReceiveBytes?: number;
   /** How many calls one connection may have open. Default: 1000. */
   maxConcurrentCalls?: number;
@@ -36,7 +36,7 @@ export interface GrpcDoor {
 /** Makes the door. Nothing is bound before `listen`. */
 export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const server = new Server({
-    "grpc.max_receive_message_length": options.maxReceiveBytes ?? 2 ** 20,
+    "grpc.max_receive_message_length": options.maxReceiveBytes ?? 2 ** 22,
     "grpc.max_concurrent_streams": options.maxConcurrentCalls ?? 1000,
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,

@@ -10,6 +10,8 @@ export interface Metrics {
   rpcAnswered(method: string, code: string, durationMs: number): void;
   /** A policy file was looked at: `live`, `unchanged` or `refused`. */
   policyLoaded(result: string): void;
+  /** A decision was tried on the shadow policy: `same`, `differs`, `passed_over` or `failed`. */
+  shadowTried(result: string): void;
   /** The text that /metrics answers, and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -25,6 +27,12 @@ export function createMetrics(version: string): Metrics {
   const policies = new Counter({
     name: "gatehouse_policy_loads_total",
     help: "Looks at the policy file, by result: live, unchanged or refused.",
+    labelNames: ["result"],
+    registers,
+  });
+  const trials = new Counter({
+    name: "gatehouse_shadow_trials_total",
+    help: "Decisions that the shadow policy was asked about after the answer: same, differs, passed_over (too busy) or failed.",
     labelNames: ["result"],
     registers,
   });
@@ -46,6 +54,7 @@ export function createMetrics(version: string): Metrics {
       labels: ["method", "code"],
     }),
     policyLoaded: (result) => policies.inc({ result }),
+    shadowTried: (result) => trials.inc({ result }),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

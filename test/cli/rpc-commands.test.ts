@@ -1,14 +1,13 @@
-// `gatehouse decisions`, `accounts` and `lists` against a Connect server with a few things in memory.
+// `gatehouse decisions` and `accounts` against a Connect server with a few things in memory.
 import { create, toJson } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { AccountSchema, AccountService, AccountState, type ListAccountsRequest } from "../../gen/gatehouse/v1/account_service_pb.ts";
-import { DecisionSchema, Effect, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { DecisionService, type ListDecisionsRequest } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { DecisionSchema, Effect, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionService, type ListDecisionsRequest, RuleResult } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
-import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { gatehouse, listen, nowMs } from "./harness.ts";
 
@@ -29,6 +28,24 @@ const denied = create(DecisionSchema, {
   ],
   policyVersion: "abc",
 });
+
+const explained = [
+  {
+    rule: "trusted",
+    line: 7,
+    condition: 'inList(operator,\n  "staff")',
+    effect: Effect.ALLOW,
+    result: RuleResult.NOT_HELD,
+    values: [
+      { expression: "operator", value: '"jared"' },
+      { expression: 'inList(operator,\n  "staff")', value: "false" },
+    ],
+  },
+  { rule: "every", line: 9, effect: Effect.FLAG, mode: RuleMode.SHADOW, result: RuleResult.HELD },
+  { rule: "watch", line: 12, condition: "x.y", effect: Effect.FLAG, result: RuleResult.APPLIED_ON_ERROR, error: "no such key: x\n | x.y" },
+  { rule: "banned", line: 15, condition: "subscriber == 'a'", effect: Effect.REFUSE, subscriber: "a\u202e", result: RuleResult.HELD },
+  { rule: "late", line: 18, condition: "true", effect: Effect.DENY, result: RuleResult.NOT_ASKED },
+];
 
 const partly = create(DecisionSchema, {
   decisionId: "d-2",
@@ -80,13 +97,7 @@ interface Stock {
 }
 
 async function rpcServer({ decisions = [], accounts = [], events = [] }: Stock = {}) {
-  const lists = new Map([["banned_users", new Map<string, string>()]]);
   const asked: { decisions: ListDecisionsRequest[]; accounts: ListAccountsRequest[] } = { decisions: [], accounts: [] };
-  function find(name: string): Map<string, string> {
-    const list = lists.get(name);
-    if (list === undefined) throw failure(Code.NotFound, "LIST_NOT_FOUND", `There is no list "${name}".`);
-    return list;
-  }
   const server = await listen(
     connectNodeAdapter({
       routes: (router) => {
@@ -100,6 +111,11 @@ async function rpcServer({ decisions = [], accounts = [], events = [] }: Stock =
             const decision = decisions.find((candidate) => candidate.decisionId === decisionId);
             if (decision === undefined) throw failure(Code.NotFound, "DECISION_NOT_FOUND", `There is no decision "${decisionId}".`);
             return { decision };
+          },
+          explainDecision({ decisionId }) {
+            const decision = decisions.find((candidate) => candidate.decisionId === decisionId);
+            if (decision === undefined) throw failure(Code.NotFound, "DECISION_NOT_FOUND", `There is no decision "${decisionId}".`);
+            return { decision, rules: explained, conclusion: 'Denied with code 120002, by the rule "impersonation".' };
           },
         });
         router.service(AccountService, {
@@ -116,28 +132,6 @@ async function rpcServer({ decisions = [], accounts = [], events = [] }: Stock =
           listAccountEvents(request) {
             const { items, nextPageToken } = pageOf(events, request);
             return { events: items, nextPageToken };
-          },
-        });
-        router.service(ListService, {
-          addEntries({ list, entries }) {
-            const found = find(list);
-            if (entries.some((entry) => entry.value === "")) {
-              throw failure(Code.InvalidArgument, "INVALID_REQUEST", "The request is not valid.", {
-                "entries[0].value": "must not be empty",
-              });
-            }
-            const before = found.size;
-            for (const { value, reason } of entries) found.set(value, reason);
-            return { addedCount: found.size - before };
-          },
-          removeEntries({ list, values }) {
-            const found = find(list);
-            return { removedCount: values.filter((value) => found.delete(value)).length };
-          },
-          listEntries(request) {
-            const all = [...find(request.list)].sort(([a], [b]) => (a < b ? -1 : 1));
-            const { items, nextPageToken } = pageOf(all, request);
-            return { entries: items.map(([value, reason]) => ({ value, reason, createTime: time })), nextPageToken };
           },
         });
       },
@@ -197,6 +191,38 @@ test("decisions get shows the evidence", async () => {
   expect(second.stdout).toMatch(/^jared +banned-subscriber +banned$/m);
 });
 
+test("decisions explain tells it again, rule by rule", async () => {
+  const { run } = await rpcServer({ decisions: [denied] });
+  const { code, stdout, stderr } = await run("decisions", "explain", "d-1");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout.slice(stdout.indexOf("line 7"))).toBe(
+    [
+      "line 7: trusted (allow) did not hold",
+      "  when inList(operator,",
+      '         "staff")',
+      '       operator  "jared"',
+      "",
+      "line 9: every (flag, in shadow mode) held",
+      "  always holds",
+      "",
+      "line 12: watch (flag) could not be evaluated, and was taken as held",
+      "  when x.y",
+      "  error no such key: x",
+      "         | x.y",
+      "",
+      "line 15: banned (refuse) for a\\u{202e} held",
+      "  when subscriber == 'a'",
+      "",
+      "line 18: late (deny) was not asked: an earlier rule had ended it",
+      "",
+      '→ Denied with code 120002, by the rule "impersonation".',
+      "",
+    ].join("\n"),
+  );
+  expect(stdout).toMatch(/^verdict +deny 120002$/m);
+  expect(JSON.parse((await run("decisions", "explain", "d-1", "--json")).stdout)).toMatchObject({ decision: { decisionId: "d-1" } });
+});
+
 test("--json is the protobuf JSON of the message", async () => {
   const { run } = await rpcServer({ decisions: [denied], accounts: [account], events: [changed] });
   expect(JSON.parse((await run("decisions", "get", "d-1", "--json")).stdout)).toEqual(toJson(DecisionSchema, denied));
@@ -217,39 +243,10 @@ test("accounts list and get show the account and its events", async () => {
   expect(got.stdout).toMatch(/^2022-12-09T08:26:54\.123Z +- +account_profile_changed +leckie +name="NewName" introduction=""$/m);
 });
 
-test("lists are edited and shown", async () => {
-  const { run } = await rpcServer();
-  expect((await run("lists", "show", "banned_users")).stdout).toBe("banned_users is empty.\n");
-  expect((await run("lists", "add", "banned_users", "jared", "leckie", "--reason", "spam")).stdout).toBe("Added 2 to banned_users.\n");
-  expect((await run("lists", "add", "banned_users", "jared", "penn")).stdout).toBe("Added 1 to banned_users; 1 there before.\n");
-  const { stdout } = await run("lists", "show", "banned_users");
-  expect(stdout).toBe(
-    [
-      "VALUE   REASON  ADDED",
-      "jared   -       2022-12-09T08:26:54.123Z",
-      "leckie  spam    2022-12-09T08:26:54.123Z",
-      "penn    -       2022-12-09T08:26:54.123Z",
-      "",
-    ].join("\n"),
-  );
-  expect((await run("lists", "remove", "banned_users", "jared", "nobody")).stdout).toBe("Removed 1 from banned_users; 1 not on it.\n");
-  expect((await run("lists", "remove", "banned_users", "penn", "--json")).stdout).toBe('{"removedCount":1}\n');
-});
-
-test("an edit of more values than one call may carry is made in several", async () => {
-  const { run } = await rpcServer();
-  const values = Array.from({ length: 2500 }, (_, index) => `u${index}`);
-  expect((await run("lists", "add", "banned_users", ...values, "--json")).stdout).toBe('{"addedCount":2500}\n');
-  const { stdout, stderr } = await run("lists", "show", "banned_users", "--json", "--limit", "2500");
-  expect(stdout.trimEnd().split("\n")).toHaveLength(2500);
-  expect(stderr).toBe("");
-});
-
 test.each([
-  [["lists", "show", "nobody"], 'gatehouse: There is no list "nobody". (LIST_NOT_FOUND)\n'],
+  [["decisions", "explain", "x"], 'gatehouse: There is no decision "x". (DECISION_NOT_FOUND)\n'],
   [["decisions", "get", "x"], 'gatehouse: There is no decision "x". (DECISION_NOT_FOUND)\n'],
   [["accounts", "get", "x", "--app", "1"], "gatehouse: No event has spoken of this account. (ACCOUNT_NOT_FOUND)\n"],
-  [["lists", "add", "banned_users", ""], "gatehouse: The request is not valid. (INVALID_REQUEST)\n  entries[0].value: must not be empty\n"],
 ])("%j says what the server says and ends with 1", async (args, message) => {
   const { run } = await rpcServer();
   expect(await run(...args)).toEqual({ code: 1, stdout: "", stderr: message });

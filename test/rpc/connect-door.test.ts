@@ -74,7 +74,7 @@ describe("JSON", () => {
   });
 
   it("refuses a message that is too large, said so or not", async () => {
-    const large = `{"appId":1,"requestId":"${"x".repeat(2 ** 20)}"}`;
+    const large = `{"appId":1,"requestId":"${"x".repeat(2 ** 22)}"}`;
     const refused = { status: 429, code: "resource_exhausted", details: errorInfo("MESSAGE_TOO_LARGE") };
     expect(await postJson(large)).toMatchObject(refused);
     const compressed = new Blob([large]).stream().pipeThrough(new CompressionStream("gzip"));

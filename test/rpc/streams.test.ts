@@ -105,7 +105,8 @@ describe.each(doorNames)("through the %s door", (name) => {
     const error = await failureOf(read(open("count", of(request(2, "hang")), { timeoutMs: 50 }), numbers));
     expect(error.code).toBe(Code.DeadlineExceeded);
     await until(() => doors.calls.length === 1);
-    expect(doors.calls[0]?.code).toBe(Code.DeadlineExceeded);
+    // Over a network the client's own deadline may cut the stream before the server's is noticed.
+    expect([Code.DeadlineExceeded, Code.Canceled]).toContain(doors.calls[0]?.code);
     expect(contexts[0]?.signal?.aborted).toBe(true);
   });
 

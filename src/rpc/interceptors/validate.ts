@@ -5,6 +5,7 @@ import { createValidator, type Validator, type Violation } from "@bufbuild/proto
 import type { Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { type FieldProblem, GatehouseError } from "../../errors.ts";
+import { wordViolation } from "../../field-patterns.ts";
 
 /** Refuses a request that breaks a rule with INVALID_REQUEST, which names every field; in a stream, each message. */
 export function createValidateInterceptor(): Interceptor {
@@ -49,7 +50,8 @@ function toFieldProblem(violation: Violation, schema: DescMessage, message: Mess
   if (violation.ruleId === "string.pattern" && !isWellFormed(valueAt(reflect(schema, message), violation.field))) {
     return { field, description: "must be well-formed Unicode, and has a surrogate without its other half" };
   }
-  return { field, description: violation.forKey ? `its key ${violation.message}` : violation.message };
+  const description = wordViolation(violation.message);
+  return { field, description: violation.forKey ? `its key ${description}` : description };
 }
 
 function isWellFormed(value: unknown): boolean {

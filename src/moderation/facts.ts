@@ -1,0 +1,58 @@
+// What rules may ask of the world, made from the store's facts: lists of every kind, and the counts of one app.
+import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
+import type { CompiledPolicy } from "../policy/compile.ts";
+import { type Facts, Skeleton } from "../policy/functions.ts";
+import type { StoredFacts } from "../storage/storage.ts";
+import { createCidrSet } from "../text/cidr.ts";
+import { createGlobSet } from "../text/glob.ts";
+import { normalize } from "../text/normalize.ts";
+import { createPhraseMatcher, normalForms, skeletonForms } from "../text/phrase-matcher.ts";
+
+/** Makes the facts for one question of a policy. */
+export type FactsOf = (stored: StoredFacts, appId: number, policy: CompiledPolicy) => Facts;
+
+type Predicate = (text: string) => boolean;
+
+/** How the lists that are not asked value by value are asked. */
+const matcherMakers = {
+  glob: (values: string[]): Predicate => createGlobSet(values),
+  cidr: (values: string[]): Predicate => createCidrSet(values),
+  phrases: (values: string[]): Predicate => createPhraseMatcher(values, normalForms).matches,
+  skeletons: (values: string[]): Predicate => createPhraseMatcher(values, skeletonForms).matches,
+};
+
+type MatcherKind = keyof typeof matcherMakers;
+
+/** Keeps the matchers of lists, each made anew when its list has changed. */
+export function createFactsOf(): FactsOf {
+  const made = new Map<string, Partial<Record<MatcherKind, { version: number; matches: Predicate }>>>();
+
+  function matcherOf(stored: StoredFacts, list: string, kind: MatcherKind): Predicate {
+    const version = stored.listVersion(list);
+    let matchers = made.get(list);
+    if (matchers === undefined) {
+      matchers = {};
+      made.set(list, matchers);
+    }
+    let matcher = matchers[kind];
+    if (matcher?.version !== version) {
+      matcher = { version, matches: matcherMakers[kind](stored.listValues(list)) };
+      matchers[kind] = matcher;
+    }
+    return matcher.matches;
+  }
+
+  return (stored, appId, policy) => ({
+    inList(list, value) {
+      const kind = policy.listKinds.get(list);
+      if (kind === ListKind.GLOB) return matcherOf(stored, list, "glob")(value);
+      if (kind === ListKind.CIDR) return matcherOf(stored, list, "cidr")(value);
+      return stored.inList(list, value);
+    },
+    matchesList: (list, text) =>
+      text instanceof Skeleton ? matcherOf(stored, list, "skeletons")(text.text) : matcherOf(stored, list, "phrases")(text),
+    liveAccounts: (owner) => stored.liveAccounts(appId, owner),
+    nameInUse: (name) => stored.nameInUse(appId, normalize(name)),
+    rate: (action, key, windowMs) => stored.rate({ appId, action, windowMs }, key),
+  });
+}
