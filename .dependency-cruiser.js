@@ -27,7 +27,14 @@ export default {
     only("rpc-knows-moderation-and-the-contract", "^src/rpc/", "^src/moderation/", "^src/storage/storage\\.ts$", ...base),
     only("webhook-knows-only-the-schema", "^src/webhook/", ...base),
     only("telemetry-knows-only-itself", "^src/telemetry/"),
-    only("cli-is-a-client", "^src/cli/", "^src/(config|server|version)\\.ts$", "^src/telemetry/logger\\.ts$", "^src/policy/", ...base),
+    only(
+      "cli-is-a-client",
+      "^src/cli/",
+      "^src/(config|config-values|server|version)\\.ts$",
+      "^src/telemetry/logger\\.ts$",
+      "^src/policy/",
+      ...base,
+    ),
     {
       name: "only-policy-commands-know-the-engine",
       severity: "error",

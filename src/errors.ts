@@ -59,5 +59,8 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.INVALID_POLICY]: Code.InvalidArgument,
   [ErrorReason.INVALID_ENTRY]: Code.InvalidArgument,
   [ErrorReason.NO_EARLIER_POLICY]: Code.FailedPrecondition,
+  [ErrorReason.INVALID_CURSOR]: Code.InvalidArgument,
+  [ErrorReason.CURSOR_EXPIRED]: Code.OutOfRange,
+  [ErrorReason.SLOW_CONSUMER]: Code.ResourceExhausted,
   [ErrorReason.INTERNAL]: Code.Internal,
 };

@@ -5,16 +5,18 @@ import { Code, createClient, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
 import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
+import { FeedService } from "../gen/gatehouse/v1/feed_service_pb.ts";
 import { ListService } from "../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../gen/gatehouse/v1/moderation_service_pb.ts";
 import { PolicyService } from "../gen/gatehouse/v1/policy_service_pb.ts";
-import type { Config, ListenAddress } from "./config.ts";
+import type { Config } from "./config.ts";
+import type { ListenAddress } from "./config-values.ts";
 import { GatehouseError } from "./errors.ts";
 import { createCheckApp } from "./moderation/apps.ts";
-import { checkEntry } from "./moderation/check-entry.ts";
 import { createDecide } from "./moderation/decide.ts";
 import { createExplainDecision } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
+import { createFeed } from "./moderation/feed.ts";
 import { createLists } from "./moderation/lists.ts";
 import { createPolicies } from "./moderation/policies.ts";
 import { createPoliciesInForce } from "./moderation/policies-in-force.ts";
@@ -23,10 +25,12 @@ import { createRecord } from "./moderation/record.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
 import { compilePolicy } from "./policy/compile.ts";
+import { checkEntry } from "./policy/list-matchers.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
 import { createDecisionService } from "./rpc/decision-service.ts";
+import { createFeedService } from "./rpc/feed-service.ts";
 import { createGrpcDoor } from "./rpc/grpc-door.ts";
 import { serve } from "./rpc/implementation.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
@@ -94,6 +98,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reportTrial });
   const reservationMs = config.reservationSeconds * 1000;
   const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, now };
+  const streams = new AbortController();
   const services = [
     serve(
       ModerationService,
@@ -106,6 +111,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     serve(AccountService, createAccountService({ store })),
     serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
     serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
+    serve(FeedService, createFeedService({ feed: createFeed({ store, stopping: streams.signal }) })),
   ];
   const onInternalError = (error: unknown) => log.error({ error }, "a call failed by a mistake in Gatehouse");
   const localDoor = createLocalDoor({
@@ -149,6 +155,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
     stopping = true;
+    streams.abort();
     grpcDoor.setServing(false);
     await Promise.all([closeServer(webhookServer, graceMs), closeServer(apiServer, graceMs), grpcDoor.close(graceMs)]);
     for (const close of closers.splice(0).reverse()) await close();

@@ -7,6 +7,8 @@ import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, 
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
 
 const defaultLimit = "50";
+/** How many users of an event are named in a table; --json names all of them. */
+const maxNamedUsers = 5;
 const states = { live: AccountState.LIVE, destroyed: AccountState.DESTROYED };
 
 const usage = `Reads the accounts that recorded events speak of.
@@ -132,7 +134,7 @@ function eventRow(event: Event): string[] {
 }
 
 /** What happened, by whom, and with which values. */
-function describeEvent({ event }: Event): { kind: string; by: string; what: string } {
+export function describeEvent({ event }: Event): { kind: string; by: string; what: string } {
   switch (event.case) {
     case "accountCreated": {
       const { operator, owner, name } = event.value;
@@ -147,9 +149,20 @@ function describeEvent({ event }: Event): { kind: string; by: string; what: stri
       const { owner, name } = event.value;
       return { kind: "account_destroyed", by: "-", what: describeValues({ owner, name }) };
     }
+    case "subscribersAdded":
+    case "subscribersRemoved": {
+      const kind = event.case === "subscribersAdded" ? "subscribers_added" : "subscribers_removed";
+      return { kind, by: orDash(event.value.operator), what: describeUsers(event.value.subscribers) };
+    }
     case undefined:
       return { kind: "(unknown to this version)", by: "-", what: "-" };
   }
+}
+
+/** The first users by name, and how many there are besides. */
+function describeUsers(users: readonly string[]): string {
+  const named = users.slice(0, maxNamedUsers).map(safe).join(", ");
+  return users.length > maxNamedUsers ? `${named} and ${users.length - maxNamedUsers} more` : named;
 }
 
 function describeValues(values: Readonly<Record<string, string | undefined>>): string {

@@ -197,7 +197,7 @@ function evidence(match: Match): string[] {
 }
 
 /** What was asked, by whom, and about which name or account. */
-function describeAction({ action }: Decision): { action: string; by: string; about: string } {
+export function describeAction({ action }: Decision): { action: string; by: string; about: string } {
   switch (action.case) {
     case "createAccount": {
       const { operator, owner, name } = action.value;
@@ -220,7 +220,8 @@ function describeAction({ action }: Decision): { action: string; by: string; abo
   }
 }
 
-function describeVerdict(decision: Pick<Decision, "verdict" | "code" | "refused" | "degraded">): string {
+/** The verdict, with its code and how many are refused. */
+export function describeVerdict(decision: Pick<Decision, "verdict" | "code" | "refused" | "degraded">): string {
   const code = decision.verdict === Verdict.DENY ? ` ${decision.code}` : "";
   const refused = decision.refused.length === 0 ? "" : `, ${decision.refused.length} refused`;
   return `${enumWord(Verdict, decision.verdict)}${code}${refused}${decision.degraded ? " (degraded)" : ""}`;

@@ -2,10 +2,11 @@
 import { accounts } from "./accounts.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
+import { feed } from "./feed.ts";
 import { lists } from "./lists.ts";
 import { policy } from "./policy.ts";
 import { send } from "./send.ts";
 import { serve } from "./serve.ts";
 
 /** Every command of `gatehouse`. */
-export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists];
+export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed];

@@ -70,6 +70,18 @@ export const samples: Readonly<Record<string, Sample>> = {
       EventTime: publishedTime,
     },
   },
+  "after-add-subscriber": {
+    summary: "jared and leckie have subscribed",
+    inLife: true,
+    platform: "iOS",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterAddSubscriber",
+      Official_Account: "@TOA#_test_for_penn",
+      Operator_Account: "107867",
+      SubscribeAccountList: [{ Subscriber_Account: "jared" }, { Subscriber_Account: "leckie" }],
+      EventTime: publishedTime,
+    },
+  },
   "after-info-changed": {
     summary: "leckie changed name, introduction, picture and organization",
     inLife: true,
@@ -82,6 +94,18 @@ export const samples: Readonly<Record<string, Sample>> = {
       Name: "NewName",
       FaceUrl: "http://this.is.newface.url",
       Organization: "NewOrganization",
+      EventTime: publishedTime,
+    },
+  },
+  "after-delete-subscriber": {
+    summary: "jared and leckie have unsubscribed",
+    inLife: true,
+    platform: "iOS",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterDeleteSubscriber",
+      Official_Account: "@TOA#_test_for_penn",
+      Operator_Account: "107867",
+      SubscribeAccountList: [{ Subscriber_Account: "jared" }, { Subscriber_Account: "leckie" }],
       EventTime: publishedTime,
     },
   },

@@ -79,8 +79,9 @@ export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, 
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
       const decision = decideWith(stored);
       trial?.observe(stored, decision);
-      const reservation = reservationOf(decision, nowMs + reservationMs);
-      const counts = rateCounts(question, [policy, policies.shadow()]);
+      const asking = [policy, policies.shadow()];
+      const reservation = asking.some(asksForRoom) ? reservationOf(decision, nowMs + reservationMs) : undefined;
+      const counts = rateCounts(question, asking);
       return reservation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, reservation };
     });
     switch (appended.kind) {
@@ -113,6 +114,11 @@ function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Qu
   const eventTime = toWholeMs(request.eventTime);
   if (eventTime !== undefined) decision.eventTime = eventTime;
   return decision;
+}
+
+/** Whether rules ask what allowed creations have taken; when none does, nothing is taken, which saves the store half of its work. */
+function asksForRoom(policy: CompiledPolicy | undefined): boolean {
+  return policy !== undefined && (policy.asks.has("liveAccounts") || policy.asks.has("nameInUse"));
 }
 
 /** What an allowed creation takes until it is confirmed. */

@@ -2,32 +2,20 @@
 import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import type { CompiledPolicy } from "../policy/compile.ts";
 import { type Facts, Skeleton } from "../policy/functions.ts";
+import { type ListMatcher, listMatchers } from "../policy/list-matchers.ts";
 import type { StoredFacts } from "../storage/storage.ts";
-import { createCidrSet } from "../text/cidr.ts";
-import { createGlobSet } from "../text/glob.ts";
 import { normalize } from "../text/normalize.ts";
-import { createPhraseMatcher, normalForms, skeletonForms } from "../text/phrase-matcher.ts";
 
 /** Makes the facts for one question of a policy. */
 export type FactsOf = (stored: StoredFacts, appId: number, policy: CompiledPolicy) => Facts;
 
-type Predicate = (text: string) => boolean;
-
-/** How the lists that are not asked value by value are asked. */
-const matcherMakers = {
-  glob: (values: string[]): Predicate => createGlobSet(values),
-  cidr: (values: string[]): Predicate => createCidrSet(values),
-  phrases: (values: string[]): Predicate => createPhraseMatcher(values, normalForms).matches,
-  skeletons: (values: string[]): Predicate => createPhraseMatcher(values, skeletonForms).matches,
-};
-
-type MatcherKind = keyof typeof matcherMakers;
+type MatcherKind = keyof typeof listMatchers;
 
 /** Keeps the matchers of lists, each made anew when its list has changed. */
 export function createFactsOf(): FactsOf {
-  const made = new Map<string, Partial<Record<MatcherKind, { version: number; matches: Predicate }>>>();
+  const made = new Map<string, Partial<Record<MatcherKind, { version: number; matches: ListMatcher }>>>();
 
-  function matcherOf(stored: StoredFacts, list: string, kind: MatcherKind): Predicate {
+  function matcherOf(stored: StoredFacts, list: string, kind: MatcherKind): ListMatcher {
     const version = stored.listVersion(list);
     let matchers = made.get(list);
     if (matchers === undefined) {
@@ -36,7 +24,7 @@ export function createFactsOf(): FactsOf {
     }
     let matcher = matchers[kind];
     if (matcher?.version !== version) {
-      matcher = { version, matches: matcherMakers[kind](stored.listValues(list)) };
+      matcher = { version, matches: listMatchers[kind](stored.listValues(list)) };
       matchers[kind] = matcher;
     }
     return matcher.matches;
@@ -51,8 +39,12 @@ export function createFactsOf(): FactsOf {
     },
     matchesList: (list, text) =>
       text instanceof Skeleton ? matcherOf(stored, list, "skeletons")(text.text) : matcherOf(stored, list, "phrases")(text),
-    liveAccounts: (owner) => stored.liveAccounts(appId, owner),
+    // Nobody in particular owns nothing: accounts whose owner is not known are no one's.
+    liveAccounts: (owner) => (owner === "" ? 0 : stored.liveAccounts(appId, owner)),
     nameInUse: (name) => stored.nameInUse(appId, normalize(name)),
+    subscriptions: (user) => stored.subscriptions(appId, user),
+    subscribers: (accountId) => stored.subscribers(appId, accountId),
+    isSubscribed: (user, accountId) => stored.isSubscribed(appId, accountId, user),
     rate: (action, key, windowMs) => stored.rate({ appId, action, windowMs }, key),
   });
 }

@@ -2,7 +2,14 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { AccountCreatedSchema, AccountDestroyedSchema, AccountProfileChangedSchema, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
+import {
+  AccountCreatedSchema,
+  AccountDestroyedSchema,
+  AccountProfileChangedSchema,
+  EventSchema,
+  SubscribersAddedSchema,
+  SubscribersRemovedSchema,
+} from "../../gen/gatehouse/v1/event_pb.ts";
 import type { RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import type { Subject } from "../policy/vocabulary.ts";
@@ -36,6 +43,8 @@ const eventSchemas = {
   accountCreated: AccountCreatedSchema,
   accountProfileChanged: AccountProfileChangedSchema,
   accountDestroyed: AccountDestroyedSchema,
+  subscribersAdded: SubscribersAddedSchema,
+  subscribersRemoved: SubscribersRemovedSchema,
 } satisfies Record<Event["case"], unknown>;
 
 export function createRecord({ store, policies, factsOf, checkApp, localeOf, now }: RecordDeps): RecordEvent {
@@ -83,5 +92,13 @@ export function createRecord({ store, policies, factsOf, checkApp, localeOf, now
 
 /** The event as rules can be asked about it; undefined for one that they cannot. */
 function subjectOf(event: Event): Subject | undefined {
-  return event.case === "accountDestroyed" ? undefined : event;
+  switch (event.case) {
+    case "accountCreated":
+    case "accountProfileChanged":
+      return event;
+    case "accountDestroyed":
+    case "subscribersAdded":
+    case "subscribersRemoved":
+      return undefined;
+  }
 }

@@ -30,6 +30,8 @@ export interface CompiledPolicy {
   readonly programs: Readonly<Record<SubjectCase, Program>>;
   /** Every distinct count that its rules ask rate() for. */
   readonly rates: readonly RateUse[];
+  /** The functions by which its rules ask the world. */
+  readonly asks: ReadonlySet<string>;
 }
 
 /** What a policy's own codes must lie in. From "Before a Official Channel Is Created": 120001 to 130000, or 1. */
@@ -59,6 +61,7 @@ export function compilePolicy(text: string): { policy: CompiledPolicy; problems:
     listKinds: lists,
     programs,
     rates: distinctRates(programs),
+    asks: new Set(Object.values(programs).flatMap(({ rules }) => rules.flatMap((rule) => [...(rule.condition?.asks ?? [])]))),
   };
   return { policy, problems: [] };
 }

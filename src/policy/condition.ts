@@ -22,6 +22,8 @@ export interface Condition {
   readonly constant: boolean | undefined;
   /** What it asks rate() for. */
   readonly rates: readonly RateUse[];
+  /** The functions by which it asks the world. */
+  readonly asks: ReadonlySet<string>;
   /** What its fields and calls are for these fields in this world, as they are written; parts that cannot be had by themselves are left out. */
   parts(fields: Record<string, unknown>, world: World): { expression: string; value: string }[];
 }
@@ -107,8 +109,10 @@ export function createConditionCompiler(fields: Record<string, FieldSpec>, lists
         const problems: ConditionProblem[] = [];
         const identifiers = new Set<string>();
         const rates: RateUse[] = [];
+        const asks = new Set<string>();
         walk(program.ast, (node) => {
           if (node.op === "id") identifiers.add(node.args);
+          if (node.op === "call" && functionSpecs[node.args[0]]?.call.kind === "world") asks.add(node.args[0]);
           if (node.op === "call" || node.op === "rcall") problems.push(...checkCall(node as CallNode, lists, rates));
         });
         problems.push(...checkLoops(program.ast, fieldNames));
@@ -124,6 +128,7 @@ export function createConditionCompiler(fields: Record<string, FieldSpec>, lists
           reads: (field) => identifiers.has(field),
           constant: ast.op === "value" && typeof ast.args === "boolean" ? ast.args : undefined,
           rates,
+          asks,
           parts: (values, world) =>
             partsOf(ast).flatMap(({ expression, program: part }) => {
               try {
@@ -171,7 +176,7 @@ function explain(error: unknown, fieldNames: readonly string[]): ConditionProble
   if (unknown !== undefined) {
     return {
       offset,
-      message: `There is no field "${unknown}" here.${didYouMean(unknown, names) || ` There are: ${fieldNames.join(", ")}.`}`,
+      message: `There is no field "${unknown}" here.${didYouMean(unknown, fieldNames) || ` There are: ${fieldNames.join(", ")}.`}`,
     };
   }
   const call = /'(?:[\w<>., ]+\.)?(\w+)\(/.exec(summary)?.[1];

@@ -29,6 +29,12 @@ export interface Facts {
   liveAccounts(owner: string): number;
   /** Whether a live account, or an allowed creation that is not confirmed yet, has this name but for its normal form. */
   nameInUse(name: string): boolean;
+  /** How many accounts the user subscribes to. */
+  subscriptions(user: string): number;
+  /** How many users subscribe to the account. */
+  subscribers(accountId: string): number;
+  /** Whether the user subscribes to the account. */
+  isSubscribed(user: string, accountId: string): boolean;
   /** How many decisions on the action named this key in the window. */
   rate(action: string, key: string, windowMs: number): number;
 }
@@ -156,6 +162,27 @@ export const functionSpecs: Readonly<Record<string, FunctionSpec>> = {
     example: "nameInUse(name)",
     rules: {},
     call: { kind: "world", ask: (facts, name: string) => facts.nameInUse(name) },
+  },
+  subscriptions: {
+    signature: "subscriptions(string): int",
+    meaning: "How many accounts of the app the user subscribes to, as far as events have said.",
+    example: "subscriptions(subscriber) >= 1000",
+    rules: {},
+    call: { kind: "world", ask: (facts, user: string) => facts.subscriptions(user) },
+  },
+  subscribers: {
+    signature: "subscribers(string): int",
+    meaning: "How many users subscribe to the account of this id, as far as events have said.",
+    example: "subscribers(account_id) >= 100000",
+    rules: {},
+    call: { kind: "world", ask: (facts, accountId: string) => facts.subscribers(accountId) },
+  },
+  isSubscribed: {
+    signature: "isSubscribed(string, string): bool",
+    meaning: "Whether the user subscribes to the account of this id, as far as events have said.",
+    example: "isSubscribed(operator, account_id)",
+    rules: {},
+    call: { kind: "world", ask: (facts, user: string, accountId: string) => facts.isSubscribed(user, accountId) },
   },
   rate: {
     signature: "rate(string, string, google.protobuf.Duration): int",

@@ -2,18 +2,14 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import type { SuiteWorld } from "../../gen/gatehouse/v1/policy_suite_pb.ts";
-import { createCidrSet } from "../text/cidr.ts";
-import { createGlobSet } from "../text/glob.ts";
 import { normalize } from "../text/normalize.ts";
-import { createPhraseMatcher, normalForms, skeletonForms } from "../text/phrase-matcher.ts";
 import type { DeclaredLists } from "./condition-calls.ts";
 import { type Facts, Skeleton } from "./functions.ts";
-
-type Predicate = (text: string) => boolean;
+import { type ListMatcher, listMatchers } from "./list-matchers.ts";
 
 /** A list with its entries, asked as its kind compares. */
 interface SuiteListMatcher {
-  has: Predicate;
+  has: ListMatcher;
   matches(text: string | Skeleton): boolean;
 }
 
@@ -28,28 +24,24 @@ export function createSuiteFacts(listKinds: DeclaredLists, suite: SuiteWorld | u
     const matcher = (list: string) => ofTest.get(list) ?? ofSuite.get(list);
     const accounts = new Map([suite, test].flatMap((world) => Object.entries(world?.liveAccounts ?? {})));
     const names = new Set([suite, test].flatMap((world) => world?.namesInUse ?? []).map(normalize));
+    const subscriptions = new Map([suite, test].flatMap((world) => Object.entries(world?.subscriptions ?? {})));
+    const subscribers = new Map([suite, test].flatMap((world) => Object.entries(world?.subscribers ?? {})));
+    const subscribed = [suite, test].flatMap((world) => world?.subscribed ?? []);
     const rates = [test, suite].flatMap((world) => world?.rates ?? []);
     return {
       inList: (list, value) => matcher(list)?.has(value) ?? false,
       matchesList: (list, text) => matcher(list)?.matches(text) ?? false,
       liveAccounts: (owner) => accounts.get(owner) ?? 0,
       nameInUse: (name) => names.has(normalize(name)),
+      subscriptions: (user) => subscriptions.get(user) ?? 0,
+      subscribers: (accountId) => subscribers.get(accountId) ?? 0,
+      isSubscribed: (user, accountId) => subscribed.some((one) => one.user === user && one.accountId === accountId),
       rate: (action, key, windowMs) =>
         rates.find(
           (rate) => rate.action === action && rate.key === key && (rate.window === undefined || durationMs(rate.window) === windowMs),
         )?.count ?? 0,
     };
   };
-}
-
-/** What is wrong with an entry for a list of this kind, as a sentence; undefined when nothing is. */
-export function problemOfEntry(kind: ListKind, entry: string): string | undefined {
-  try {
-    createListMatcher(kind, [entry]).has("");
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 function matchersOf(listKinds: DeclaredLists, world: SuiteWorld | undefined): Map<string, SuiteListMatcher> {
@@ -60,13 +52,13 @@ function matchersOf(listKinds: DeclaredLists, world: SuiteWorld | undefined): Ma
 /** Throws PatternError, when it is first asked, for an entry that does not fit the kind. */
 function createListMatcher(kind: ListKind, entries: readonly string[]): SuiteListMatcher {
   const has = once(() => {
-    if (kind === ListKind.GLOB) return createGlobSet(entries);
-    if (kind === ListKind.CIDR) return createCidrSet(entries);
-    if (kind === ListKind.PATTERN) return createPhraseMatcher(entries, normalForms).matches;
+    if (kind === ListKind.GLOB) return listMatchers.glob(entries);
+    if (kind === ListKind.CIDR) return listMatchers.cidr(entries);
+    if (kind === ListKind.PATTERN) return listMatchers.phrases(entries);
     const values = new Set(entries);
     return (value: string) => values.has(value);
   });
-  const looksLike = once(() => createPhraseMatcher(entries, skeletonForms).matches);
+  const looksLike = once(() => listMatchers.skeletons(entries));
   return {
     has: (text) => has()(text),
     matches: (text) => (text instanceof Skeleton ? looksLike()(text.text) : has()(text)),

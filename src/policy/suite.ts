@@ -3,8 +3,8 @@ import { type PolicySuite, PolicySuiteSchema, type PolicyTest } from "../../gen/
 import { didYouMean } from "../nearest.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { type DocumentKind, type Position, readDocument } from "./document.ts";
+import { checkEntry } from "./list-matchers.ts";
 import type { PolicyProblem } from "./problems.ts";
-import { problemOfEntry } from "./suite-facts.ts";
 import { actionNames, type Subject, type SubjectCase, type SubjectSpec, subjectSpecs } from "./vocabulary.ts";
 
 /** Tests as they were read. */
@@ -91,7 +91,7 @@ function* misfitsOfWorld(
       continue;
     }
     for (const [index, entry] of entries.entries()) {
-      const message = problemOfEntry(kind, entry);
+      const message = checkEntry(kind, entry);
       if (message !== undefined) yield { ...positionOf(`${place}[${index}]`), message };
     }
   }

@@ -11,9 +11,14 @@ const maxPageSize = 1000;
 /** A list request of the schema, per AIP-158. */
 type Paged = { pageSize: number; pageToken: string };
 
+/** How many items a request asks for; a size out of range is brought into it. */
+export function pageSize(request: { pageSize: number }): number {
+  return Math.min(request.pageSize || defaultPageSize, maxPageSize);
+}
+
 /** Which page a request asks for; a size out of range is brought into it. Throws INVALID_PAGE_TOKEN. */
 export function pageRequest<Desc extends DescMessage>(schema: Desc, request: MessageShape<Desc> & Paged): PageRequest {
-  const size = Math.min(request.pageSize || defaultPageSize, maxPageSize);
+  const size = pageSize(request);
   if (request.pageToken === "") return { size };
   const [digest, after] = decode(request.pageToken);
   if (digest !== queryDigest(schema, request)) {

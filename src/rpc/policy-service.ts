@@ -5,8 +5,6 @@ import {
   type ActivatePolicyRequest,
   type ActivatePolicyResponse,
   ActivatePolicyResponseSchema,
-  type Activation,
-  ActivationSchema,
   type CheckPolicyRequest,
   type CheckPolicyResponse,
   CheckPolicyResponseSchema,
@@ -42,10 +40,9 @@ import {
 } from "../../gen/gatehouse/v1/policy_service_pb.ts";
 import type { PolicyChoice, PolicyUseCases, PolicyView } from "../moderation/policies.ts";
 import type { ReportShadow } from "../moderation/shadow-report.ts";
-import type { PointerName, PolicyActivation } from "../storage/storage.ts";
+import type { PointerName } from "../storage/storage.ts";
+import { activationMessage, pointers } from "./activation-message.ts";
 import { nextPageToken, pageRequest } from "./page-token.ts";
-
-const pointers: Readonly<Record<PointerName, PolicyPointer>> = { live: PolicyPointer.LIVE, shadow: PolicyPointer.SHADOW };
 
 /** How many decisions a report names. */
 const maxExamples = 20;
@@ -92,7 +89,7 @@ export function createPolicyService({ policies, reportShadow }: { policies: Poli
     async listActivations(request: ListActivationsRequest): Promise<ListActivationsResponse> {
       const page = await policies.activations(pageRequest(ListActivationsRequestSchema, request));
       return create(ListActivationsResponseSchema, {
-        activations: page.items.map(activation),
+        activations: page.items.map(activationMessage),
         nextPageToken: nextPageToken(ListActivationsRequestSchema, request, page),
       });
     },
@@ -143,15 +140,5 @@ function summary(policy: PolicyView): PolicyVersion {
     reason: policy.reason,
     publishTime: timestampFromMs(policy.publishTimeMs),
     pointers: policy.pointers.map((pointer) => pointers[pointer]),
-  });
-}
-
-function activation({ pointer, version, author, reason, timeMs }: PolicyActivation): Activation {
-  return create(ActivationSchema, {
-    pointer: pointers[pointer],
-    version: version ?? "",
-    author,
-    reason,
-    activateTime: timestampFromMs(timeMs),
   });
 }

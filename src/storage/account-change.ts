@@ -9,18 +9,27 @@ import { digestHex, timeColumn } from "./message-json.ts";
 
 type EventCase = NonNullable<Event["event"]["case"]>;
 
-/** Which kind wins when two events have the same time: nothing outlives a destruction of the same moment. */
-const rankByCase: Record<EventCase, number> = { accountCreated: 0, accountProfileChanged: 1, accountDestroyed: 2 };
+/** Which kind wins when two events have the same time: nothing outlives a destruction of the same moment. Subscriptions write no field. */
+const rankByCase: Record<EventCase, number> = {
+  accountCreated: 0,
+  accountProfileChanged: 1,
+  accountDestroyed: 2,
+  subscribersAdded: 0,
+  subscribersRemoved: 0,
+};
 
-/** What an event says of its account; undefined when it is about none. An event without a time of its own counts as of its receipt. */
+/** When an event happened, for comparing with others: one without a time of its own counts as of its receipt. */
+export function effectiveTimeMs(event: Event): number {
+  return timeColumn(event.eventTime) ?? timeColumn(event.receiveTime) ?? 0;
+}
+
+/** What an event says of its account; undefined when it is about none. Of subscribers it says no more than that the account is there. */
 export function accountChange(event: Event, digest: Uint8Array): AccountChange | undefined {
   if (event.event.case === undefined) return undefined;
-  const eventTimeMs = timeColumn(event.eventTime);
-  const timeMs = eventTimeMs ?? timeColumn(event.receiveTime) ?? 0;
   const writes = writesOf(event.event);
   return {
-    stamp: [timeMs, rankByCase[event.event.case], digestHex(digest)],
-    eventTimeMs,
+    stamp: [effectiveTimeMs(event), rankByCase[event.event.case], digestHex(digest)],
+    eventTimeMs: timeColumn(event.eventTime),
     creation: event.event.case === "accountCreated",
     writes,
     normalizedName: writes.name === undefined ? null : normalize(writes.name),
@@ -46,6 +55,8 @@ function writesOf(event: Event["event"]): Partial<AccountFields> {
     }
     case "accountDestroyed":
       return { state: AccountState.DESTROYED, ...ownerAndName(event.value) };
+    case "subscribersAdded":
+    case "subscribersRemoved":
     case undefined:
       return {};
   }

@@ -7,8 +7,10 @@ import {
   type AccountProfileChanged,
   type Event,
   EventSchema,
+  type SubscribersAdded,
+  type SubscribersRemoved,
 } from "../../gen/gatehouse/v1/event_pb.ts";
-import { type EveryField, originJson, timeColumn, unlessZero } from "./message-json.ts";
+import { type EveryField, originJson, timeColumn, unlessNone, unlessZero } from "./message-json.ts";
 
 /** An event without its id. */
 export interface EventRow {
@@ -32,6 +34,8 @@ export function encodeEvent(event: Event): EventRow {
     accountCreated: event.event.case === "accountCreated" ? createdJson(event.event.value) : undefined,
     accountProfileChanged: event.event.case === "accountProfileChanged" ? profileChangedJson(event.event.value) : undefined,
     accountDestroyed: event.event.case === "accountDestroyed" ? destroyedJson(event.event.value) : undefined,
+    subscribersAdded: event.event.case === "subscribersAdded" ? subscribersJson(event.event.value) : undefined,
+    subscribersRemoved: event.event.case === "subscribersRemoved" ? subscribersJson(event.event.value) : undefined,
   };
   return {
     appId: event.appId,
@@ -76,4 +80,8 @@ export function profileChangedJson(event: AccountProfileChanged): EveryField<Acc
 
 function destroyedJson(event: AccountDestroyed): EveryField<AccountDestroyed> {
   return { accountId: event.accountId, owner: unlessZero(event.owner), name: unlessZero(event.name) };
+}
+
+function subscribersJson(event: SubscribersAdded | SubscribersRemoved): EveryField<SubscribersAdded | SubscribersRemoved> {
+  return { accountId: event.accountId, operator: unlessZero(event.operator), subscribers: unlessNone(event.subscribers) };
 }

@@ -16,7 +16,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   driver's text must not be in the message.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, Accounts, Lists, Policies {
+export interface Store extends Decisions, Events, Accounts, Lists, Policies, Feed {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -53,8 +53,24 @@ export interface StoredFacts {
    */
   liveAccounts(appId: number, owner: string): number;
 
-  /** Whether a live account or a reservation that has not lapsed has this name, in the normal form of src/text/normalize.ts. */
+  /**
+   * Whether a live account or a reservation that has not lapsed has this name, in the normal form of src/text/normalize.ts; false for the empty
+   * one.
+   */
   nameInUse(appId: number, normalizedName: string): boolean;
+
+  /**
+   * How many accounts of the app the user subscribes to, as far as events have said; of each account and user the latest event counts, and a
+   * removal goes before an addition of the same time. A destroyed account counts as any other until events remove its subscribers. How long it
+   * takes must not depend on how many there are, here and in the next two.
+   */
+  subscriptions(appId: number, user: string): number;
+
+  /** How many users subscribe to the account, in the same way. */
+  subscribers(appId: number, accountId: string): number;
+
+  /** Whether the user subscribes to the account, in the same way. */
+  isSubscribed(appId: number, accountId: string, user: string): boolean;
 
   /** How often a key was counted under this counter in the last `windowMs`, to a sixtieth of the window. */
   rate(counter: RateCounter, key: string): number;
@@ -137,7 +153,11 @@ export interface ShadowCounts {
   shadowed: number;
   /** Those of them that it had another verdict, code or set of refused for, the latest first; at most the 10 000 latest. */
   changed: { decisionId: string; live: Decision; shadow: ShadowOutcome }[];
-  /** What rules on trial did, by policy version and rule: those of the shadow policy, and those in shadow mode of any live one. */
+  /**
+   * What rules on trial did, by policy version and rule, in any order: those of the shadow policy, and those in shadow mode of any live one. Each
+   * figure counts decisions: in which the rule held and was not skipped; in which it did and no live match of that rule was in force, that is
+   * neither skipped nor in shadow mode; and in which its condition could not be evaluated.
+   */
   rules: { policyVersion: string; rule: string; held: number; heldAnew: number; errors: number }[];
 }
 
@@ -164,9 +184,9 @@ export interface DecisionFilter {
 export interface Events {
   /**
    * Calls `flag` with facts as `withFacts` does, appends the event, applies it to the registry, and appends the decision that `flag` returned, if
-   * any, under the event's id: all or nothing. The event's `eventId` is ignored and given by the store. A creation confirms, and so ends, the
-   * oldest reservation of the same app, owner and name. When an event with the same digest is there, nothing must change and the result must
-   * carry that event's id. This must hold for appends that overlap.
+   * any, under the event's id: all or nothing. The event's `eventId` is ignored and given by the store, as are the decision's ids; the decision's
+   * `requestId` is dropped. A creation confirms, and so ends, the oldest reservation of the same app, owner and name that has not lapsed. When an
+   * event with the same digest is there, nothing must change and the result must carry that event's id. This must hold for appends that overlap.
    */
   appendEvent(event: Event, digest: Uint8Array, nowMs: number, flag?: (facts: StoredFacts) => Decision | undefined): Promise<AppendedEvent>;
 
@@ -206,7 +226,7 @@ export interface Lists {
    */
   addEntries(list: string, entries: readonly ListEntry[]): Promise<ListEdited>;
 
-  /** Removes entries; values that are not there are passed over and leave no edit. */
+  /** Removes entries; values that are not there are passed over and leave no edit. The edit of a removal has no source and no expire_time. */
   removeEntries(list: string, values: readonly string[], edit: { author: string; reason: string; timeMs: number }): Promise<ListEdited>;
 
   /** The entries of a list that pass the filter, by value, byte for byte; undefined when there is no such list. */
@@ -287,6 +307,46 @@ export interface PolicyActivation extends NewActivation {
   /** Where it pointed before; undefined: at none. */
   previousVersion: string | undefined;
 }
+
+/** The one ordered log of decisions, events, edits of lists and settings of policy pointers. */
+export interface Feed {
+  /**
+   * Changes after `position` that pass the filter, in the order of their commits, at most `limit` of them. Whoever has seen a change, or a `next`,
+   * must never find a change that comes before it later, whatever writes overlap. `next` is the position after which to go on, also when nothing
+   * was found: as far as the log was looked through, which may be less than all of it, but is more than nothing unless `position` is the end, or
+   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, which
+   * is added later: a change is the same whenever it is read.
+   */
+  readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
+
+  /** The position of the latest change that is committed; 0 when there is none. */
+  latestPosition(): Promise<number>;
+
+  /** The earliest position after which everything is still kept: 0 while nothing was deleted. */
+  earliestPosition(): Promise<number>;
+
+  /**
+   * Calls `listener` soon after changes were committed, until the returned function is called: a hint, which may come too often and for nothing,
+   * but never fails to come. It carries no position: the log is the truth.
+   */
+  onChange(listener: () => void): () => void;
+}
+
+/** Which changes. Every member that is set must hold. Edits of lists and policies belong to every app, and to no account. */
+export interface FeedFilter {
+  appId?: number;
+  /** `decision`, `event`, `listEdit`, `activation`. */
+  kinds?: ReadonlySet<FeedChange["kind"]>;
+  accountId?: string;
+}
+
+/** A change, and the position after which to go on. */
+export type FeedChange = { position: number; timeMs: number } & (
+  | { kind: "decision"; decision: Decision }
+  | { kind: "event"; event: Event }
+  | { kind: "listEdit"; list: string; edit: ListEdit }
+  | { kind: "activation"; activation: PolicyActivation }
+);
 
 /** Which part of a result. */
 export interface PageRequest {

@@ -233,6 +233,24 @@ test("--json is the protobuf JSON of the message", async () => {
   });
 });
 
+test("accounts get names the first subscribers of an event, and how many there are besides", async () => {
+  const event = (kind: "subscribersAdded" | "subscribersRemoved", subscribers: string[]) =>
+    create(EventSchema, {
+      appId: 1400000000,
+      receiveTime: time,
+      event: { case: kind, value: { accountId: "@TOA#_a", operator: "op", subscribers } },
+    });
+  const users = Array.from({ length: 100 }, (_, index) => `u${index}`);
+  const { run } = await rpcServer({
+    accounts: [account],
+    events: [event("subscribersAdded", users), event("subscribersRemoved", ["u\u202e"])],
+  });
+  const { stdout } = await run("accounts", "get", "@TOA#_a", "--app", "1400000000");
+  expect(stdout).toMatch(/ subscribers_added +op +u0, u1, u2, u3, u4 and 95 more$/m);
+  expect(stdout).toMatch(/ subscribers_removed +op +u\S+$/m);
+  expect(stdout).not.toContain("\u202e");
+});
+
 test("accounts list and get show the account and its events", async () => {
   const { run, asked } = await rpcServer({ accounts: [account], events: [changed] });
   const listed = await run("accounts", "list", "--owner", "107867", "--state", "live");

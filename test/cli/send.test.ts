@@ -61,6 +61,8 @@ test("every sample has the values of its published vector", () => {
     "before-create": "before-create-allow.json",
     "before-add-subscriber": "before-add-subscriber-allow.json",
     "after-create": "after-create.json",
+    "after-add-subscriber": "after-add-subscriber.json",
+    "after-delete-subscriber": "after-delete-subscriber.json",
     "after-info-changed": "after-info-changed.json",
     "after-destroyed": "after-destroyed.json",
   };
@@ -79,10 +81,12 @@ test("--all sends the life of an account in order", async () => {
     "BeforeCreateOfficialAccount",
     "AfterCreateOfficialAccount",
     "BeforeAddSubscriber",
+    "AfterAddSubscriber",
     "AfterOfficialAccountInfoChanged",
+    "AfterDeleteSubscriber",
     "AfterOfficialAccountDestroyed",
   ]);
-  expect(received.map((request) => JSON.parse(request.body).EventTime)).toEqual([0, 1, 2, 3, 4].map((index) => nowMs + index));
+  expect(received.map((request) => JSON.parse(request.body).EventTime)).toEqual([0, 1, 2, 3, 4, 5, 6].map((index) => nowMs + index));
 });
 
 test("--list lists the samples and sends nothing", async () => {

@@ -7,8 +7,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, onTestFinished, test } from "vitest";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { ListEntrySchema, ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
-import { checkEntry } from "../../src/moderation/check-entry.ts";
 import { createLists, type ImportPart } from "../../src/moderation/lists.ts";
+import { checkEntry } from "../../src/policy/list-matchers.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/sqlite-store.ts";
 
 const nowMs = 1_670_574_414_123;

@@ -16,7 +16,16 @@ function policyOf(rules: string, rest = ""): CompiledPolicy {
   return policy;
 }
 
-const noFacts: Facts = { inList: () => false, matchesList: () => false, liveAccounts: () => 0, nameInUse: () => false, rate: () => 0 };
+const noFacts: Facts = {
+  inList: () => false,
+  matchesList: () => false,
+  liveAccounts: () => 0,
+  nameInUse: () => false,
+  subscriptions: () => 0,
+  subscribers: () => 0,
+  isSubscribed: () => false,
+  rate: () => 0,
+};
 const lists = (content: Record<string, string[]>): Facts => ({
   ...noFacts,
   inList: (list, value) => content[list]?.includes(value) ?? false,

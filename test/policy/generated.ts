@@ -31,10 +31,18 @@ const commonConditions = [
   "int(operator) > 3",
   'int(operator) > 3 && matchesList(skeleton(operator), "names")',
   'matchesList(operator, "names")',
+  "subscriptions(operator) > 0",
 ];
 const ownConditions: Readonly<Record<string, readonly string[]>> = {
   create_account: ["size(name) > 2", 'matchesList(skeleton(name), "names")', "liveAccounts(owner) == int(name)"],
-  add_subscribers: ['inList(subscriber, "staff")', 'subscriber == "ann"', "int(subscriber) == 7", "size(subscribers) > 2"],
+  add_subscribers: [
+    'inList(subscriber, "staff")',
+    'subscriber == "ann"',
+    "int(subscriber) == 7",
+    "size(subscribers) > 2",
+    "isSubscribed(subscriber, account_id)",
+    "subscribers(account_id) + size(subscribers) > 3",
+  ],
   account_profile_changed: ['"name" in changed', 'matchesList(introduction, "names")'],
 };
 
@@ -110,11 +118,21 @@ export const question: fc.Arbitrary<Question> = fc.record({
 
 /** A world. */
 export const facts: fc.Arbitrary<Facts> = fc
-  .record({ staff: fc.uniqueArray(user), phrases: fc.uniqueArray(name), accounts: fc.nat(4), inUse: fc.boolean(), rate: fc.nat(3) })
-  .map(({ staff, phrases, accounts, inUse, rate }) => ({
+  .record({
+    staff: fc.uniqueArray(user),
+    phrases: fc.uniqueArray(name),
+    accounts: fc.nat(4),
+    inUse: fc.boolean(),
+    rate: fc.nat(3),
+    subscribed: fc.uniqueArray(user),
+  })
+  .map(({ staff, phrases, accounts, inUse, rate, subscribed }) => ({
     inList: (_list, value) => staff.includes(value),
     matchesList: (_list, text) => (typeof text === "string" ? phrases.includes(text) : text.text.length % 2 === 0),
     liveAccounts: (owner) => (owner === "ann" ? accounts : 0),
     nameInUse: () => inUse,
+    subscriptions: (one) => (subscribed.includes(one) ? 1 : 0),
+    subscribers: () => subscribed.length,
+    isSubscribed: (one) => subscribed.includes(one),
     rate: () => rate,
   }));

@@ -43,6 +43,9 @@ rules:
   - { id: burst, on: [create_account], when: 'rate("create_account", operator, duration("1h")) > 2', then: { deny: { code: 1 } } }
   - { id: staff, on: [add_subscribers], when: 'inList(operator, "staff")', then: { allow: {} } }
   - { id: robot, on: [add_subscribers], when: 'inList(subscriber, "ids")', then: { refuse: {} } }
+  - { id: full, on: [add_subscribers], when: subscribers(account_id) > 2, then: { deny: { code: 120004 } } }
+  - { id: here, on: [add_subscribers], when: 'isSubscribed(subscriber, account_id)', then: { allow: {} } }
+  - { id: busy, on: [add_subscribers], when: subscriptions(subscriber) > 2, then: { refuse: {} } }
   - { id: near, on: [add_subscribers], when: 'inList(client_ip, "nets") && subscriber != ""', then: { allow: {} } }
 `;
 const given = `given:
@@ -87,6 +90,14 @@ describe("a test", () => {
     [
       "rules that hold among others",
       "given: { client_ip: 10.1.2.3 }\nadd_subscribers: { account_id: a, subscribers: [bot-1, ann] }\nwant: { verdict: allow, matches_include: [near/ann, robot] }",
+    ],
+    [
+      "counts of subscriptions, of a user and of an account",
+      "given: { subscriptions: { ann: 3, ben: 3 }, subscribers: { b: 3 }, subscribed: [{ user: ben, account_id: a }] }\nadd_subscribers: { account_id: a, subscribers: [ann, ben] }\nwant: { verdict: allow, refused: [ann], matches: [here/ben, busy/ann] }",
+    ],
+    [
+      "a count of subscribers",
+      "given: { subscribers: { a: 3 } }\nadd_subscribers: { account_id: a, subscribers: [ann] }\nwant: { verdict: deny, code: 120004 }",
     ],
     ["an event", "account_created: { account_id: a, name: casino }\nwant: { flags: { word: high }, matches: [word] }"],
   ])("can want %s", (_name, text) => {
@@ -207,8 +218,8 @@ describe("coverage", () => {
 
   it("counts each rule held and not held on each of its subjects, and each default", () => {
     const coverage = coverageOf(policy, oneTest(`${ask}want: { verdict: allow }`));
-    expect(coverage).toMatchObject({ outcomes: 20, reached: 6 });
-    expect(percentOf(coverage)).toBe(30);
+    expect(coverage).toMatchObject({ outcomes: 26, reached: 6 });
+    expect(percentOf(coverage)).toBe(23);
     expect(coverage.missing).toEqual([
       { line: 7, message: "the default of add_subscribers was never reached." },
       { line: 9, message: 'rule "word" never held on create_account.' },
@@ -219,7 +230,10 @@ describe("coverage", () => {
       { line: 13, message: 'rule "burst" never held.' },
       { line: 14, message: 'rule "staff" was never asked.' },
       { line: 15, message: 'rule "robot" was never asked.' },
-      { line: 16, message: 'rule "near" was never asked.' },
+      { line: 16, message: 'rule "full" was never asked.' },
+      { line: 17, message: 'rule "here" was never asked.' },
+      { line: 18, message: 'rule "busy" was never asked.' },
+      { line: 19, message: 'rule "near" was never asked.' },
     ]);
   });
 

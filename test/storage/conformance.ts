@@ -5,6 +5,7 @@ import type { Store } from "../../src/storage/storage.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
+import { feedConformance } from "./conformance/feed.ts";
 import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
 import { listsConformance } from "./conformance/lists.ts";
 import {
@@ -22,6 +23,7 @@ import { policiesConformance } from "./conformance/policies.ts";
 import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
+import { subscriptionsConformance } from "./conformance/subscriptions.ts";
 import { appId, baseMs, createdEvent, listEntry, richDecision, sampleDecision, samplePolicy } from "./samples.ts";
 
 /** Checks a store. `open` makes a new and empty one each time. */
@@ -33,9 +35,11 @@ export function storeConformance(name: string, open: OpenStore): void {
     shadowConformance(open);
     eventsConformance(open);
     flaggedEventsConformance(open);
+    subscriptionsConformance(open);
     listsConformance(open);
     factsConformance(open);
     policiesConformance(open);
+    feedConformance(open);
 
     describe("the whole", () => {
       const current = eachWithStore(open);
@@ -128,6 +132,10 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     listPolicies: () => store.listPolicies(page),
     listActivations: () => store.listActivations(page),
     appendShadowOutcome: () => store.appendShadowOutcome({ decisionId: "dec-000000000001", version: "x", outcome: undefined }),
+    readChanges: () => store.readChanges(0, {}, 10),
+    latestPosition: () => store.latestPosition(),
+    earliestPosition: () => store.earliestPosition(),
+    onChange: () => store.onChange(() => {}),
     countShadow: () => store.countShadow({ startMs: 0, endMs: baseMs, shadowVersion: undefined }),
   };
 }

@@ -1,13 +1,18 @@
 // Sets of events, and how they may be delivered: shuffled, and some of them more than once.
 import fc from "fast-check";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
-import { baseMs, changedEvent, createdEvent, destroyedEvent, digestOf } from "./samples.ts";
+import type { AppendedEvent, Store } from "../../src/storage/storage.ts";
+import { baseMs, changedEvent, createdEvent, destroyedEvent, digestOf, subscribersEvent } from "./samples.ts";
 
 /** The same events twice: once each, and as deliveries in any order and number. */
 export interface Deliveries {
   events: Event[];
   deliveries: Event[];
 }
+
+/** The accounts and users that events speak of. */
+export const accountIds = ["a", "A", "b"];
+export const userIds = ["s", "S", "t"];
 
 /** Few accounts, times and values, so that ties are common. */
 export function shuffledDeliveries(): fc.Arbitrary<Deliveries> {
@@ -24,14 +29,26 @@ export function shuffledDeliveries(): fc.Arbitrary<Deliveries> {
 }
 
 function anyEvent(): fc.Arbitrary<Event> {
-  const accountId = fc.constantFrom("a", "A", "b");
+  const accountId = fc.constantFrom(...accountIds);
   const timeMs = fc.constantFrom(undefined, baseMs - 1, baseMs, baseMs + 1);
   const text = fc.constantFrom("", "x", "y");
   const ownerAndName = fc.record({ owner: text, name: text });
   const profile = fc.record({ name: text, introduction: text, faceUrl: text, organization: text }, { requiredKeys: [] });
+  const subscribers = fc.array(fc.constantFrom(...userIds), { minLength: 1, maxLength: 4 });
+  const change = fc.constantFrom("added" as const, "removed" as const);
   return fc.oneof(
+    {
+      weight: 2,
+      arbitrary: fc.tuple(change, accountId, timeMs, subscribers).map(([kind, id, time, users]) => subscribersEvent(kind, id, time, users)),
+    },
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => createdEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, profile).map(([id, time, fields]) => changedEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => destroyedEvent(id, time, fields)),
   );
+}
+
+/** Appends the event as one of another app. The digests of the events of one app sort as those of another, since digests break ties. */
+export function deliverTo(store: Store, app: number, event: Event): Promise<AppendedEvent> {
+  const digest = Buffer.concat([digestOf(event), Buffer.from(Uint32Array.of(app).buffer)]);
+  return store.appendEvent({ ...event, appId: app }, digest, baseMs);
 }

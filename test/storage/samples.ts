@@ -114,6 +114,12 @@ export function changedEvent(
   return sampleEvent({ case: "accountProfileChanged", value: { accountId, ...fields } }, timeMs);
 }
 
+export function subscribersEvent(change: "added" | "removed", accountId: string, timeMs: number | undefined, subscribers: string[]): Event {
+  return change === "added"
+    ? sampleEvent({ case: "subscribersAdded", value: { accountId, subscribers } }, timeMs)
+    : sampleEvent({ case: "subscribersRemoved", value: { accountId, subscribers } }, timeMs);
+}
+
 /** A digest of the whole message: stands for the digest that callers make of an action or an event. */
 export function digestOf(message: Decision | Event): Uint8Array {
   const bytes = message.$typeName === "gatehouse.v1.Event" ? toBinary(EventSchema, message) : toBinary(DecisionSchema, message);

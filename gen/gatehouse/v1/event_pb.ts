@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/event.proto.
  */
 export const file_gatehouse_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQijAMKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg4KBmFwcF9pZBgCIAEoDRISCgpyZXF1ZXN0X2lkGAMgASgJEiQKBm9yaWdpbhgEIAEoCzIULmdhdGVob3VzZS52MS5PcmlnaW4SLgoKZXZlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVjZWl2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3Cg9hY2NvdW50X2NyZWF0ZWQYCiABKAsyHC5nYXRlaG91c2UudjEuQWNjb3VudENyZWF0ZWRIABJGChdhY2NvdW50X3Byb2ZpbGVfY2hhbmdlZBgLIAEoCzIjLmdhdGVob3VzZS52MS5BY2NvdW50UHJvZmlsZUNoYW5nZWRIABI7ChFhY2NvdW50X2Rlc3Ryb3llZBgMIAEoCzIeLmdhdGVob3VzZS52MS5BY2NvdW50RGVzdHJveWVkSABCBwoFZXZlbnRiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQipQEKEFN1YnNjcmliZXJzQWRkZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSNwoLc3Vic2NyaWJlcnMYAyADKAlCIrpIH5IBHAgBEGQiFnIUIAEoIDIOXltceDIwLVx4N0VdKiQipwEKElN1YnNjcmliZXJzUmVtb3ZlZBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCKKBAoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIAEIHCgVldmVudGIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An Official Account was created. From the webhook "After a Official Account Is Created".
@@ -152,6 +152,76 @@ export const AccountDestroyedSchema: GenMessage<AccountDestroyed> = /*@__PURE__*
   messageDesc(file_gatehouse_v1_event, 2);
 
 /**
+ * Users have become subscribers of an Official Account. From the webhook `OfficialAccount.CallbackAfterAddSubscriber`.
+ *
+ * @generated from message gatehouse.v1.SubscribersAdded
+ */
+export type SubscribersAdded = Message<"gatehouse.v1.SubscribersAdded"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * The user who added them (`Operator_Account`): at most 32 bytes of printable ASCII. Empty when the caller does not say.
+   *
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+
+  /**
+   * Who subscribes now (`SubscribeAccountList`): 1 to 100 user ids, each 1 to 32 bytes of printable ASCII.
+   *
+   * @generated from field: repeated string subscribers = 3;
+   */
+  subscribers: string[];
+};
+
+/**
+ * Describes the message gatehouse.v1.SubscribersAdded.
+ * Use `create(SubscribersAddedSchema)` to create a new message.
+ */
+export const SubscribersAddedSchema: GenMessage<SubscribersAdded> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_event, 3);
+
+/**
+ * Users are no longer subscribers of an Official Account. From the webhook `OfficialAccount.CallbackAfterDeleteSubscriber`.
+ *
+ * @generated from message gatehouse.v1.SubscribersRemoved
+ */
+export type SubscribersRemoved = Message<"gatehouse.v1.SubscribersRemoved"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * The user who removed them (`Operator_Account`): at most 32 bytes of printable ASCII. Empty when the caller does not say.
+   *
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+
+  /**
+   * Who subscribes no longer (`SubscribeAccountList`): 1 to 100 user ids, each 1 to 32 bytes of printable ASCII.
+   *
+   * @generated from field: repeated string subscribers = 3;
+   */
+  subscribers: string[];
+};
+
+/**
+ * Describes the message gatehouse.v1.SubscribersRemoved.
+ * Use `create(SubscribersRemovedSchema)` to create a new message.
+ */
+export const SubscribersRemovedSchema: GenMessage<SubscribersRemoved> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_event, 4);
+
+/**
  * Something that has happened, as it was recorded.
  *
  * @generated from message gatehouse.v1.Event
@@ -228,6 +298,22 @@ export type Event = Message<"gatehouse.v1.Event"> & {
      */
     value: AccountDestroyed;
     case: "accountDestroyed";
+  } | {
+    /**
+     * Users have become subscribers.
+     *
+     * @generated from field: gatehouse.v1.SubscribersAdded subscribers_added = 13;
+     */
+    value: SubscribersAdded;
+    case: "subscribersAdded";
+  } | {
+    /**
+     * Users are no longer subscribers.
+     *
+     * @generated from field: gatehouse.v1.SubscribersRemoved subscribers_removed = 14;
+     */
+    value: SubscribersRemoved;
+    case: "subscribersRemoved";
   } | { case: undefined; value?: undefined };
 };
 
@@ -236,5 +322,5 @@ export type Event = Message<"gatehouse.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_event, 3);
+  messageDesc(file_gatehouse_v1_event, 5);
 

@@ -9,7 +9,7 @@ import type { AddSubscribers, CreateAccount } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
 import type { Decision } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
-import type { AccountCreated, AccountDestroyed, AccountProfileChanged } from "./event_pb.ts";
+import type { AccountCreated, AccountDestroyed, AccountProfileChanged, SubscribersAdded, SubscribersRemoved } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Origin } from "./origin_pb.ts";
 import { file_gatehouse_v1_origin } from "./origin_pb.ts";
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/moderation_service.proto.
  */
 export const file_gatehouse_v1_moderation_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEivgIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24i+gIKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIMp0BChFNb2RlcmF0aW9uU2VydmljZRJDCgZEZWNpZGUSGy5nYXRlaG91c2UudjEuRGVjaWRlUmVxdWVzdBocLmdhdGVob3VzZS52MS5EZWNpZGVSZXNwb25zZRJDCgZSZWNvcmQSGy5nYXRlaG91c2UudjEuUmVjb3JkUmVxdWVzdBocLmdhdGVob3VzZS52MS5SZWNvcmRSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEivgIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24i+AMKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIMp0BChFNb2RlcmF0aW9uU2VydmljZRJDCgZEZWNpZGUSGy5nYXRlaG91c2UudjEuRGVjaWRlUmVxdWVzdBocLmdhdGVob3VzZS52MS5EZWNpZGVSZXNwb25zZRJDCgZSZWNvcmQSGy5nYXRlaG91c2UudjEuUmVjb3JkUmVxdWVzdBocLmdhdGVob3VzZS52MS5SZWNvcmRSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An action to decide on.
@@ -181,6 +181,22 @@ export type RecordRequest = Message<"gatehouse.v1.RecordRequest"> & {
      */
     value: AccountDestroyed;
     case: "accountDestroyed";
+  } | {
+    /**
+     * Users have become subscribers.
+     *
+     * @generated from field: gatehouse.v1.SubscribersAdded subscribers_added = 13;
+     */
+    value: SubscribersAdded;
+    case: "subscribersAdded";
+  } | {
+    /**
+     * Users are no longer subscribers.
+     *
+     * @generated from field: gatehouse.v1.SubscribersRemoved subscribers_removed = 14;
+     */
+    value: SubscribersRemoved;
+    case: "subscribersRemoved";
   } | { case: undefined; value?: undefined };
 };
 

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/policy_suite.proto.
  */
 export const file_gatehouse_v1_policy_suite: GenFile = /*@__PURE__*/
-  fileDesc("Ch9nYXRlaG91c2UvdjEvcG9saWN5X3N1aXRlLnByb3RvEgxnYXRlaG91c2UudjEipQEKC1BvbGljeVN1aXRlEhgKBnBvbGljeRgBIAEoCUIIukgFcgMo6AcSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPEicKBWdpdmVuGAMgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNAoFdGVzdHMYBCADKAsyGC5nYXRlaG91c2UudjEuUG9saWN5VGVzdEILukgIkgEFCAEQiCciowQKClN1aXRlV29ybGQSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgZhcHBfaWQYAiABKA1CB7pIBCoCKAFIAIgBARIcCgZsb2NhbGUYAyABKAlCB7pIBHICKGRIAYgBARIeCghwbGF0Zm9ybRgEIAEoCUIHukgEcgIoQEgCiAEBEh8KCWNsaWVudF9pcBgFIAEoCUIHukgEcgIoQEgDiAEBEjIKBWxpc3RzGAYgAygLMiMuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGlzdHNFbnRyeRJBCg1saXZlX2FjY291bnRzGAcgAygLMiouZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGl2ZUFjY291bnRzRW50cnkSIwoMbmFtZXNfaW5fdXNlGAggAygJQg26SAqSAQciBXIDKJYBEiYKBXJhdGVzGAkgAygLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlUmF0ZRpFCgpMaXN0c0VudHJ5EgsKA2tleRgBIAEoCRImCgV2YWx1ZRgCIAEoCzIXLmdhdGVob3VzZS52MS5TdWl0ZUxpc3Q6AjgBGjMKEUxpdmVBY2NvdW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCQoHX2FwcF9pZEIJCgdfbG9jYWxlQgsKCV9wbGF0Zm9ybUIMCgpfY2xpZW50X2lwIi0KCVN1aXRlTGlzdBIgCgdlbnRyaWVzGAEgAygJQg+6SAySAQkiB3IFIAEo9AMidAoJU3VpdGVSYXRlEhcKBmFjdGlvbhgBIAEoCUIHukgEcgIgARIUCgNrZXkYAiABKAlCB7pIBHICIAESKQoGd2luZG93GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWNvdW50GAQgASgNIoEDCgpQb2xpY3lUZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFIAEoyAESJwoFZ2l2ZW4YAiABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVXb3JsZBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASLQoEd2FudBgUIAEoCzIXLmdhdGVob3VzZS52MS5TdWl0ZVdhbnRCBrpIA8gBAUIQCgdzdWJqZWN0EgW6SAIIASKtAgoJU3VpdGVXYW50EjAKB3ZlcmRpY3QYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIIukgFggECEAESEQoEY29kZRgCIAEoBUgAiAEBEhQKB21lc3NhZ2UYAyABKAlIAYgBARIpCgdyZWZ1c2VkGAQgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlTmFtZXMSKQoHbWF0Y2hlcxgFIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEjEKD21hdGNoZXNfaW5jbHVkZRgGIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEicKBWZsYWdzGAcgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlRmxhZ3NCBwoFX2NvZGVCCgoIX21lc3NhZ2UiGwoKU3VpdGVOYW1lcxINCgVuYW1lcxgBIAMoCSKVAQoKU3VpdGVGbGFncxI8CgpzZXZlcml0aWVzGAEgAygLMiguZ2F0ZWhvdXNlLnYxLlN1aXRlRmxhZ3MuU2V2ZXJpdGllc0VudHJ5GkkKD1NldmVyaXRpZXNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHk6AjgBYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch9nYXRlaG91c2UvdjEvcG9saWN5X3N1aXRlLnByb3RvEgxnYXRlaG91c2UudjEipQEKC1BvbGljeVN1aXRlEhgKBnBvbGljeRgBIAEoCUIIukgFcgMo6AcSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPEicKBWdpdmVuGAMgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNAoFdGVzdHMYBCADKAsyGC5nYXRlaG91c2UudjEuUG9saWN5VGVzdEILukgIkgEFCAEQiCcixgYKClN1aXRlV29ybGQSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgZhcHBfaWQYAiABKA1CB7pIBCoCKAFIAIgBARIcCgZsb2NhbGUYAyABKAlCB7pIBHICKGRIAYgBARIeCghwbGF0Zm9ybRgEIAEoCUIHukgEcgIoQEgCiAEBEh8KCWNsaWVudF9pcBgFIAEoCUIHukgEcgIoQEgDiAEBEjIKBWxpc3RzGAYgAygLMiMuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGlzdHNFbnRyeRJBCg1saXZlX2FjY291bnRzGAcgAygLMiouZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGl2ZUFjY291bnRzRW50cnkSIwoMbmFtZXNfaW5fdXNlGAggAygJQg26SAqSAQciBXIDKJYBEiYKBXJhdGVzGAkgAygLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlUmF0ZRJCCg1zdWJzY3JpcHRpb25zGAogAygLMisuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaXB0aW9uc0VudHJ5Ej4KC3N1YnNjcmliZXJzGAsgAygLMikuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaWJlcnNFbnRyeRIzCgpzdWJzY3JpYmVkGAwgAygLMh8uZ2F0ZWhvdXNlLnYxLlN1aXRlU3Vic2NyaXB0aW9uGkUKCkxpc3RzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlTGlzdDoCOAEaMwoRTGl2ZUFjY291bnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ARo0ChJTdWJzY3JpcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ARoyChBTdWJzY3JpYmVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCQoHX2FwcF9pZEIJCgdfbG9jYWxlQgsKCV9wbGF0Zm9ybUIMCgpfY2xpZW50X2lwIi0KCVN1aXRlTGlzdBIgCgdlbnRyaWVzGAEgAygJQg+6SAySAQkiB3IFIAEo9AMiRwoRU3VpdGVTdWJzY3JpcHRpb24SFQoEdXNlchgBIAEoCUIHukgEcgIgARIbCgphY2NvdW50X2lkGAIgASgJQge6SARyAiABInQKCVN1aXRlUmF0ZRIXCgZhY3Rpb24YASABKAlCB7pIBHICIAESFAoDa2V5GAIgASgJQge6SARyAiABEikKBndpbmRvdxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoDSKBAwoKUG9saWN5VGVzdBIYCgRuYW1lGAEgASgJQgq6SAdyBSABKMgBEicKBWdpdmVuGAIgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjcKD2FjY291bnRfY3JlYXRlZBgMIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGA0gASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEi0KBHdhbnQYFCABKAsyFy5nYXRlaG91c2UudjEuU3VpdGVXYW50Qga6SAPIAQFCEAoHc3ViamVjdBIFukgCCAEirQIKCVN1aXRlV2FudBIwCgd2ZXJkaWN0GAEgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3RCCLpIBYIBAhABEhEKBGNvZGUYAiABKAVIAIgBARIUCgdtZXNzYWdlGAMgASgJSAGIAQESKQoHcmVmdXNlZBgEIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEikKB21hdGNoZXMYBSABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVOYW1lcxIxCg9tYXRjaGVzX2luY2x1ZGUYBiABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVOYW1lcxInCgVmbGFncxgHIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZUZsYWdzQgcKBV9jb2RlQgoKCF9tZXNzYWdlIhsKClN1aXRlTmFtZXMSDQoFbmFtZXMYASADKAkilQEKClN1aXRlRmxhZ3MSPAoKc2V2ZXJpdGllcxgBIAMoCzIoLmdhdGVob3VzZS52MS5TdWl0ZUZsYWdzLlNldmVyaXRpZXNFbnRyeRpJCg9TZXZlcml0aWVzRW50cnkSCwoDa2V5GAEgASgJEiUKBXZhbHVlGAIgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5OgI4AWIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The tests of a policy as people write them, in YAML or JSON. Field names are written as here, enum values in lower case without their
@@ -133,6 +133,27 @@ export type SuiteWorld = Message<"gatehouse.v1.SuiteWorld"> & {
    * @generated from field: repeated gatehouse.v1.SuiteRate rates = 9;
    */
   rates: SuiteRate[];
+
+  /**
+   * How many accounts users subscribe to.
+   *
+   * @generated from field: map<string, uint32> subscriptions = 10;
+   */
+  subscriptions: { [key: string]: number };
+
+  /**
+   * How many subscribers accounts have, by account id.
+   *
+   * @generated from field: map<string, uint32> subscribers = 11;
+   */
+  subscribers: { [key: string]: number };
+
+  /**
+   * Who subscribes to what, for isSubscribed(); the counts above do not follow from it.
+   *
+   * @generated from field: repeated gatehouse.v1.SuiteSubscription subscribed = 12;
+   */
+  subscribed: SuiteSubscription[];
 };
 
 /**
@@ -162,6 +183,34 @@ export type SuiteList = Message<"gatehouse.v1.SuiteList"> & {
  */
 export const SuiteListSchema: GenMessage<SuiteList> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_policy_suite, 2);
+
+/**
+ * A subscription that is in force.
+ *
+ * @generated from message gatehouse.v1.SuiteSubscription
+ */
+export type SuiteSubscription = Message<"gatehouse.v1.SuiteSubscription"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.SuiteSubscription.
+ * Use `create(SuiteSubscriptionSchema)` to create a new message.
+ */
+export const SuiteSubscriptionSchema: GenMessage<SuiteSubscription> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy_suite, 3);
 
 /**
  * What rate() answers to one question.
@@ -203,7 +252,7 @@ export type SuiteRate = Message<"gatehouse.v1.SuiteRate"> & {
  * Use `create(SuiteRateSchema)` to create a new message.
  */
 export const SuiteRateSchema: GenMessage<SuiteRate> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 3);
+  messageDesc(file_gatehouse_v1_policy_suite, 4);
 
 /**
  * One test: an action or event, and what the policy must say of it.
@@ -220,7 +269,7 @@ export type PolicyTest = Message<"gatehouse.v1.PolicyTest"> & {
 
   /**
    * What differs from the world of the suite: a value instead of its value, a list instead of that list, a count instead of that count, names
-   * in use besides its names.
+   * in use and subscriptions besides its own.
    *
    * @generated from field: gatehouse.v1.SuiteWorld given = 2;
    */
@@ -278,7 +327,7 @@ export type PolicyTest = Message<"gatehouse.v1.PolicyTest"> & {
  * Use `create(PolicyTestSchema)` to create a new message.
  */
 export const PolicyTestSchema: GenMessage<PolicyTest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 4);
+  messageDesc(file_gatehouse_v1_policy_suite, 5);
 
 /**
  * What a policy must say. Only what is given is compared; for an action, at least the verdict.
@@ -341,7 +390,7 @@ export type SuiteWant = Message<"gatehouse.v1.SuiteWant"> & {
  * Use `create(SuiteWantSchema)` to create a new message.
  */
 export const SuiteWantSchema: GenMessage<SuiteWant> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 5);
+  messageDesc(file_gatehouse_v1_policy_suite, 6);
 
 /**
  * Names; none of them is something else than not given.
@@ -362,7 +411,7 @@ export type SuiteNames = Message<"gatehouse.v1.SuiteNames"> & {
  * Use `create(SuiteNamesSchema)` to create a new message.
  */
 export const SuiteNamesSchema: GenMessage<SuiteNames> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 6);
+  messageDesc(file_gatehouse_v1_policy_suite, 7);
 
 /**
  * Flags, by rule.
@@ -383,5 +432,5 @@ export type SuiteFlags = Message<"gatehouse.v1.SuiteFlags"> & {
  * Use `create(SuiteFlagsSchema)` to create a new message.
  */
 export const SuiteFlagsSchema: GenMessage<SuiteFlags> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 7);
+  messageDesc(file_gatehouse_v1_policy_suite, 8);
 

@@ -7,18 +7,23 @@ import { decodeEvent, encodeEvent } from "../event-codec.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { Events, StoredFacts } from "../storage.ts";
+import { subscriptionChange } from "../subscription-change.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
 
-interface EventRow {
+/** A row as `selectEvent` reads it. */
+export interface EventRow {
   seq: number;
   app_id: number;
   event_time: number | null;
   receive_time: number | null;
   body: string;
 }
+
+/** Reads whole rows; a WHERE may follow. */
+export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body FROM events";
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
@@ -37,6 +42,7 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
         body,
         nowMs,
         jsonOrNull(accountChange(event, digest)),
+        jsonOrNull(subscriptionChange(event)),
         jsonOrNull(confirmedBy(event)),
         // The request_id is the event's, and must not take that of a decision.
         jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
@@ -46,8 +52,7 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
 
     async listAccountEvents(appId, accountId, page) {
       const rows = reader.all<EventRow>(
-        `SELECT seq, app_id, event_time, receive_time, body FROM events
-           WHERE app_id = ? AND account_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+        `${selectEvent} WHERE app_id = ? AND account_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
         appId,
         accountId,
         page.after === undefined ? 0 : parseLogPosition(page.after),
@@ -67,7 +72,8 @@ function jsonOrNull(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
 }
 
-function eventOf(row: EventRow) {
+/** The event of a row. */
+export function eventOf(row: EventRow): Event {
   return decodeEvent(formatSequenceId("evt", row.seq), {
     appId: row.app_id,
     eventTimeMs: row.event_time,

@@ -1,8 +1,10 @@
 // The facts that rules ask: what is on disk and settled, and what appends under way have taken and counted.
 import type { StoredFacts } from "../storage.ts";
+import { isInForce, type SubscriptionRecord } from "../subscription-merge.ts";
 import type { KnownLists } from "./known-lists.ts";
 import { bucketStartMs, firstBucketStartMs } from "./rate-buckets.ts";
 import type { Reader } from "./reader.ts";
+import { selectSubscription } from "./subscription-rows.ts";
 import type { UnderWay } from "./under-way.ts";
 
 const selectEntry = "SELECT 1 FROM list_entries WHERE list_id = ? AND value = ? AND (expire_time IS NULL OR expire_time > ?)";
@@ -15,6 +17,10 @@ const countAccounts = `SELECT (SELECT count(*) FROM accounts INDEXED BY accounts
 
 const selectName = `SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts INDEXED BY accounts_live_by_name WHERE app_id = ? AND normalized_name = ? AND state = 1)
     OR EXISTS (SELECT 1 FROM reservations WHERE app_id = ? AND normalized_name = ? AND lapse_time > ?)`;
+
+const selectSubscriptionCount = "SELECT count FROM subscription_counts WHERE app_id = ? AND subscriber = ?";
+
+const selectSubscriberCount = "SELECT count FROM subscriber_counts WHERE app_id = ? AND account_id = ?";
 
 const sumBuckets = `SELECT sum(count) AS count FROM rate_buckets
   WHERE counter_id = (SELECT counter_id FROM rate_counters WHERE app_id = ? AND action = ? AND window_ms = ?)
@@ -48,6 +54,12 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
         reader.get(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
       );
     },
+
+    subscriptions: (appId, user) => reader.get<{ count: number }>(selectSubscriptionCount, appId, user)?.count ?? 0,
+
+    subscribers: (appId, accountId) => reader.get<{ count: number }>(selectSubscriberCount, appId, accountId)?.count ?? 0,
+
+    isSubscribed: (appId, accountId, user) => isInForce(reader.get<SubscriptionRecord>(selectSubscription, appId, accountId, user)),
 
     rate(counter, key) {
       const { appId, action, windowMs } = counter;

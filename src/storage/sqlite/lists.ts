@@ -29,8 +29,10 @@ interface EntryRow {
   create_time: number;
 }
 
-interface EditRow {
-  edit_id: number;
+/** A row as `selectEdit` reads it. */
+export interface EditRow {
+  seq: number;
+  list: string;
   value: string;
   change: ListChange;
   author: string;
@@ -45,6 +47,11 @@ interface ListRow {
   kind: ListKind;
   entry_count: number;
 }
+
+/** Reads whole rows; a WHERE may follow. */
+export const selectEdit = `SELECT seq, (SELECT name FROM lists WHERE lists.list_id = list_edits.list_id) AS list,
+    value, change, author, reason, source, expire_time, edit_time
+  FROM list_edits`;
 
 /** How many entries one statement of a search goes through: some milliseconds. */
 const entriesPerPart = 5000;
@@ -85,14 +92,13 @@ export function createLists(reader: Reader, writer: Writer, known: KnownLists): 
       const before = page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after);
       const listId = findListId(list);
       if (listId === undefined) return undefined;
-      const select = `SELECT edit_id, value, change, author, reason, source, expire_time, edit_time FROM list_edits
-        WHERE list_id = ? AND edit_id < ?`;
-      const end = "ORDER BY edit_id DESC LIMIT ?";
+      const select = `${selectEdit} WHERE list_id = ? AND seq < ?`;
+      const end = "ORDER BY seq DESC LIMIT ?";
       const rows =
         value === undefined
           ? reader.all<EditRow>(`${select} ${end}`, listId, before, page.size + 1)
           : reader.all<EditRow>(`${select} AND value = ? ${end}`, listId, before, value, page.size + 1);
-      return pageOf(rows, page.size, editOf, (row) => String(row.edit_id));
+      return pageOf(rows, page.size, editOf, (row) => String(row.seq));
     },
 
     async listLists() {
@@ -161,7 +167,8 @@ function entryOf({ value, reason, author, source, expire_time, create_time }: En
   return entry;
 }
 
-function editOf({ value, change, author, reason, source, expire_time, edit_time }: EditRow): ListEdit {
+/** The edit of a row. */
+export function editOf({ value, change, author, reason, source, expire_time, edit_time }: EditRow): ListEdit {
   const edit = create(ListEditSchema, { value, change, author, reason, source, editTime: timestampFromMs(edit_time) });
   if (expire_time !== null) edit.expireTime = timestampFromMs(expire_time);
   return edit;

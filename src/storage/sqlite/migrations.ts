@@ -7,7 +7,7 @@ import { normalize } from "../../text/normalize.ts";
 /**
  * A step that has been released is never changed; what must change is a new step at the end.
  *
- * - Decisions and events share one sequence, `seq`, given in the order of commits.
+ * - Decisions, events, edits of lists and activations share one sequence, `seq`, given in the order of commits.
  * - An index of a table with an integer primary key ends in that key, and one of a table WITHOUT ROWID in its whole primary key: the indexes
  *   here deliver their rows in the order of the pages.
  * - Times are milliseconds since 1970.
@@ -172,6 +172,88 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (list_id, edit_id)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX list_edits_by_value ON list_edits (list_id, value);
+  `,
+  `
+  CREATE TABLE subscriptions (
+    app_id INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    subscriber TEXT NOT NULL,
+    since_time INTEGER, -- the latest time at which an event said so, here and below; in force while it is later than the other
+    until_time INTEGER,
+    PRIMARY KEY (app_id, account_id, subscriber)
+  ) STRICT, WITHOUT ROWID;
+  -- How many subscriptions are in force, by account and by user: kept with every change, so that asking costs one look.
+  CREATE TABLE subscriber_counts (
+    app_id INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (app_id, account_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE subscription_counts (
+    app_id INTEGER NOT NULL,
+    subscriber TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (app_id, subscriber)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE feed (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    earliest INTEGER NOT NULL -- all later sequence numbers are still kept; who deletes changes raises it in the same transaction
+  ) STRICT;
+  INSERT INTO feed VALUES (1, 0);
+
+  -- Edits and activations come into the sequence after all that is in it, by time, and in the order that they have among themselves.
+  CREATE TABLE numbered (
+    list_id INTEGER NOT NULL, -- 0 for activations
+    id INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (list_id, id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO numbered (list_id, id, seq)
+    SELECT list_id, id, row_number() OVER (ORDER BY time, list_id, id)
+        + max(coalesce((SELECT max(seq) FROM decisions), 0), coalesce((SELECT max(seq) FROM events), 0))
+      FROM (
+        SELECT 0 AS list_id, activation_id AS id, max(activate_time) OVER (ORDER BY activation_id) AS time FROM activations
+        UNION ALL
+        SELECT list_id, edit_id, max(edit_time) OVER (PARTITION BY list_id ORDER BY edit_id) FROM list_edits
+      );
+
+  ALTER TABLE activations RENAME TO unnumbered_activations;
+  CREATE TABLE activations ( -- a pointer points where the last of its activations says
+    seq INTEGER PRIMARY KEY,
+    pointer TEXT NOT NULL,
+    policy_id INTEGER REFERENCES policies,
+    previous_policy_id INTEGER REFERENCES policies,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    activate_time INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO activations (seq, pointer, policy_id, previous_policy_id, author, reason, activate_time)
+    SELECT seq, pointer, policy_id, previous_policy_id, author, reason, activate_time
+      FROM unnumbered_activations JOIN numbered ON list_id = 0 AND id = activation_id ORDER BY seq;
+  DROP TABLE unnumbered_activations;
+  CREATE INDEX activations_by_pointer ON activations (pointer);
+
+  ALTER TABLE list_edits RENAME TO unnumbered_list_edits;
+  CREATE TABLE list_edits (
+    seq INTEGER PRIMARY KEY,
+    list_id INTEGER NOT NULL REFERENCES lists,
+    value TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    source TEXT NOT NULL,
+    expire_time INTEGER,
+    edit_time INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO list_edits (seq, list_id, value, change, author, reason, source, expire_time, edit_time)
+    SELECT seq, old.list_id, value, change, author, reason, source, expire_time, edit_time
+      FROM unnumbered_list_edits AS old JOIN numbered ON numbered.list_id = old.list_id AND id = edit_id ORDER BY seq;
+  DROP TABLE unnumbered_list_edits;
+  CREATE INDEX list_edits_by_list ON list_edits (list_id);
+  CREATE INDEX list_edits_by_value ON list_edits (list_id, value);
+  DROP TABLE numbered;
   `,
 ];
 

@@ -16,8 +16,9 @@ interface PolicyRow {
   publish_time: number;
 }
 
-interface ActivationRow {
-  activation_id: number;
+/** A row as `selectActivation` reads it. */
+export interface ActivationRow {
+  seq: number;
   pointer: PointerName;
   version: string | null;
   previous_version: string | null;
@@ -28,7 +29,8 @@ interface ActivationRow {
 
 const selectPublished = "SELECT publish_order, version, text, author, reason, publish_time FROM policies WHERE publish_order IS NOT NULL";
 
-const selectActivation = `SELECT activation_id, pointer, author, reason, activate_time,
+/** Reads whole rows; a WHERE may follow. */
+export const selectActivation = `SELECT seq, pointer, author, reason, activate_time,
     (SELECT version FROM policies WHERE policies.policy_id = activations.policy_id) AS version,
     (SELECT version FROM policies WHERE policies.policy_id = activations.previous_policy_id) AS previous_version
   FROM activations`;
@@ -60,7 +62,7 @@ export function createPolicies(reader: Reader, writer: Writer, known: KnownLists
 
     async getPointedPolicy(pointer) {
       const row = reader.get<PolicyRow>(
-        `${selectPublished} AND policy_id = (SELECT policy_id FROM activations WHERE pointer = ? ORDER BY activation_id DESC LIMIT 1)`,
+        `${selectPublished} AND policy_id = (SELECT policy_id FROM activations WHERE pointer = ? ORDER BY seq DESC LIMIT 1)`,
         pointer,
       );
       return row && policyOf(row);
@@ -77,11 +79,11 @@ export function createPolicies(reader: Reader, writer: Writer, known: KnownLists
 
     async listActivations(page) {
       const rows = reader.all<ActivationRow>(
-        `${selectActivation} WHERE activation_id < ? ORDER BY activation_id DESC LIMIT ?`,
+        `${selectActivation} WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
         page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after),
         page.size + 1,
       );
-      return pageOf(rows, page.size, activationOf, (row) => String(row.activation_id));
+      return pageOf(rows, page.size, activationOf, (row) => String(row.seq));
     },
   };
 }
@@ -90,7 +92,8 @@ function policyOf({ version, text, author, reason, publish_time }: PolicyRow): P
   return { version, text, author, reason, publishTimeMs: publish_time };
 }
 
-function activationOf({ pointer, version, previous_version, author, reason, activate_time }: ActivationRow): PolicyActivation {
+/** The activation of a row. */
+export function activationOf({ pointer, version, previous_version, author, reason, activate_time }: ActivationRow): PolicyActivation {
   return {
     pointer,
     version: version ?? undefined,

@@ -1,7 +1,16 @@
-// The one sequence of decisions and events. Used in the writer thread.
+// The one sequence of decisions, events, edits of lists and activations.
 import type { Database } from "better-sqlite3";
 
-/** A number counts as used when `use` was called with it. */
+/** Reads the highest number that is, or ever was, in use. */
+export const selectHighest = `SELECT max(
+    (SELECT earliest FROM feed),
+    coalesce((SELECT max(seq) FROM decisions), 0),
+    coalesce((SELECT max(seq) FROM events), 0),
+    coalesce((SELECT max(seq) FROM list_edits), 0),
+    coalesce((SELECT max(seq) FROM activations), 0)
+  ) AS seq`;
+
+/** Gives numbers, in the writer thread. A number counts as used when `use` was called with it. */
 export interface Sequence {
   next(): number;
   use(seq: number): void;
@@ -11,9 +20,7 @@ export interface Sequence {
 
 /** Creates the sequence, which goes on after what is in the database. */
 export function createSequence(db: Database): Sequence {
-  const highest = db
-    .prepare("SELECT max(coalesce((SELECT max(seq) FROM decisions), 0), coalesce((SELECT max(seq) FROM events), 0))")
-    .pluck();
+  const highest = db.prepare(selectHighest).pluck();
   let last = highest.get() as number;
   return {
     next: () => last + 1,

@@ -29,7 +29,7 @@ const selectCounted = `SELECT decisions.seq, decide_time, verdict, decisions.bod
 const maxChanged = 10_000;
 
 /** How many decisions are read at once, and how long they are counted at a stretch. */
-const decisionsPerPart = 500;
+const decisionsPerPart = 250;
 const maxPartMs = 4;
 
 /** Creates this part of the log of decisions over the two sides of the store. */

@@ -9,6 +9,7 @@ import { createAccounts } from "./accounts.ts";
 import { createDecisions } from "./decisions.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
+import { createFeed } from "./feed.ts";
 import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
@@ -60,6 +61,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       ...createAccounts(reader),
       ...createLists(reader, writer, lists),
       ...createPolicies(reader, writer, lists),
+      ...createFeed(reader, writer),
       async check() {
         reader.get("SELECT count FROM checks");
         await writer.write(["check"]);

@@ -1,10 +1,12 @@
 // How events are written, and the accounts that they make. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import { type AccountChange, applyChange } from "../account-merge.ts";
+import type { SubscriptionChange } from "../subscription-merge.ts";
 import { type AccountRow, recordOfRow, selectAccount, upsertAccount, valuesOfRecord } from "./account-rows.ts";
 import type { Sequence } from "./sequence.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { InsertDecision } from "./write-decisions.ts";
+import { prepareSubscriptions } from "./write-subscriptions.ts";
 import type { Takings } from "./write-takings.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
 
@@ -25,6 +27,7 @@ export function eventAppender(
   const findByDigest = db.prepare("SELECT seq FROM events WHERE digest = ?").pluck();
   const findAccount = db.prepare(`${selectAccount} WHERE app_id = ? AND account_id = ?`);
   const saveAccount = db.prepare(upsertAccount);
+  const applySubscriptions = prepareSubscriptions(db);
 
   function apply(appId: number, accountId: string, change: AccountChange): void {
     const row = findAccount.get(appId, accountId) as AccountRow | undefined;
@@ -32,7 +35,7 @@ export function eventAppender(
     saveAccount.run(appId, accountId, ...valuesOfRecord(record));
   }
 
-  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, confirmed, flagged) => {
+  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, confirmed, flagged) => {
     const seq = sequence.next();
     const digest = Buffer.from(digestHex, "hex");
     if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body).changes === 0) {
@@ -40,6 +43,7 @@ export function eventAppender(
     }
     sequence.use(seq);
     if (accountId !== null && change !== null) apply(appId, accountId, JSON.parse(change) as AccountChange);
+    if (accountId !== null && subscriptions !== null) applySubscriptions(appId, accountId, JSON.parse(subscriptions) as SubscriptionChange);
     if (confirmed !== null) {
       const [owner, normalizedName] = JSON.parse(confirmed) as [string, string];
       takings.confirm(appId, owner, normalizedName, nowMs);

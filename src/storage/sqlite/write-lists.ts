@@ -1,6 +1,7 @@
 // How lists are edited. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { ListChange } from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import type { Sequence } from "./sequence.ts";
 import type { EntryValues, WriteOperations } from "./writes.ts";
 
 /** What is done to a value; this module loads no generated code, so that the writer thread can start quickly. */
@@ -9,7 +10,7 @@ const changed: typeof ListChange.CHANGED = 2;
 const removed: typeof ListChange.REMOVED = 3;
 
 /** Prepares the edits of lists. */
-export function listOperations(db: Database): Pick<WriteOperations, "addEntries" | "removeEntries"> {
+export function listOperations(db: Database, sequence: Sequence): Pick<WriteOperations, "addEntries" | "removeEntries"> {
   const findList = db.prepare("SELECT list_id FROM lists WHERE name = ?").pluck();
   const countEntries = db.prepare("UPDATE lists SET entry_count = entry_count + ? WHERE list_id = ?");
   const insert = db.prepare(
@@ -21,23 +22,27 @@ export function listOperations(db: Database): Pick<WriteOperations, "addEntries"
      WHERE list_id = ? AND value = ? AND (reason, author, source, expire_time) IS NOT (?, ?, ?, ?)`,
   );
   const remove = db.prepare("DELETE FROM list_entries WHERE list_id = ? AND value = ?");
-  const lastEdit = db.prepare("SELECT coalesce(max(edit_id), 0) FROM list_edits WHERE list_id = ?").pluck();
   const insertEdit = db.prepare(
-    `INSERT INTO list_edits (list_id, edit_id, value, change, author, reason, source, expire_time, edit_time)
+    `INSERT INTO list_edits (seq, list_id, value, change, author, reason, source, expire_time, edit_time)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+
+  function leaveEdit(listId: number, value: string, ...what: (string | number | null)[]): void {
+    const seq = sequence.next();
+    insertEdit.run(seq, listId, value, ...what);
+    sequence.use(seq);
+  }
+
   return {
     addEntries(list, entries) {
       const listId = findList.get(list) as number | undefined;
       if (listId === undefined) return -1;
-      let editId = lastEdit.get(listId) as number;
       let count = 0;
       for (const [value, reason, author, source, expireMs, createMs] of JSON.parse(entries) as EntryValues[]) {
         const isNew = insert.run(listId, value, reason, author, source, expireMs, createMs).changes === 1;
         if (isNew) count += 1;
         else if (change.run(reason, author, source, expireMs, listId, value, reason, author, source, expireMs).changes === 0) continue;
-        editId += 1;
-        insertEdit.run(listId, editId, value, isNew ? added : changed, author, reason, source, expireMs, createMs);
+        leaveEdit(listId, value, isNew ? added : changed, author, reason, source, expireMs, createMs);
       }
       if (count > 0) countEntries.run(count, listId);
       return count;
@@ -45,13 +50,11 @@ export function listOperations(db: Database): Pick<WriteOperations, "addEntries"
     removeEntries(list, values, author, reason, timeMs) {
       const listId = findList.get(list) as number | undefined;
       if (listId === undefined) return -1;
-      let editId = lastEdit.get(listId) as number;
       let count = 0;
       for (const value of JSON.parse(values) as string[]) {
         if (remove.run(listId, value).changes === 0) continue;
         count += 1;
-        editId += 1;
-        insertEdit.run(listId, editId, value, removed, author, reason, "", null, timeMs);
+        leaveEdit(listId, value, removed, author, reason, "", null, timeMs);
       }
       if (count > 0) countEntries.run(-count, listId);
       return count;

@@ -27,8 +27,8 @@ export function prepareOperations(db: Database): Operations {
       appendDecision: decisionAppender(db, sequence, insertDecision, takings),
       appendEvent: eventAppender(db, sequence, insertDecision, takings),
       appendShadow: shadowAppender(db, policyIds),
-      ...listOperations(db),
-      ...policyOperations(db, policyIds),
+      ...listOperations(db, sequence),
+      ...policyOperations(db, sequence, policyIds),
       check: checker(db),
     },
     forget() {

@@ -1,20 +1,25 @@
 // How policies are published and pointed at. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { PolicyIds } from "./policy-ids.ts";
+import type { Sequence } from "./sequence.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** Prepares the writes of policies. */
-export function policyOperations(db: Database, policyIds: PolicyIds): Pick<WriteOperations, "publishPolicy" | "pointPolicy"> {
+export function policyOperations(
+  db: Database,
+  sequence: Sequence,
+  policyIds: PolicyIds,
+): Pick<WriteOperations, "publishPolicy" | "pointPolicy"> {
   const publish = db.prepare(
     `UPDATE policies SET text = ?, author = ?, reason = ?, publish_time = ?,
        publish_order = (SELECT coalesce(max(publish_order), 0) + 1 FROM policies WHERE publish_order IS NOT NULL)
      WHERE policy_id = ? AND text IS NULL`,
   );
   const findPublished = db.prepare("SELECT policy_id FROM policies WHERE version = ? AND text IS NOT NULL").pluck();
-  const findPointed = db.prepare("SELECT policy_id FROM activations WHERE pointer = ? ORDER BY activation_id DESC LIMIT 1").pluck();
+  const findPointed = db.prepare("SELECT policy_id FROM activations WHERE pointer = ? ORDER BY seq DESC LIMIT 1").pluck();
   const makeList = db.prepare("INSERT INTO lists (name, kind) VALUES (?, ?) ON CONFLICT DO NOTHING");
   const activate = db.prepare(
-    `INSERT INTO activations (pointer, policy_id, previous_policy_id, author, reason, activate_time) VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO activations (seq, pointer, policy_id, previous_policy_id, author, reason, activate_time) VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   return {
     publishPolicy(version, text, author, reason, publishTimeMs) {
@@ -27,7 +32,9 @@ export function policyOperations(db: Database, policyIds: PolicyIds): Pick<Write
       const previousId = (findPointed.get(pointer) as number | null | undefined) ?? null;
       if (policyId === previousId) return 1;
       for (const [name, kind] of JSON.parse(lists) as [string, number][]) makeList.run(name, kind);
-      activate.run(pointer, policyId, previousId, author, reason, timeMs);
+      const seq = sequence.next();
+      activate.run(seq, pointer, policyId, previousId, author, reason, timeMs);
+      sequence.use(seq);
       return 1;
     },
   };

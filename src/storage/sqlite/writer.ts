@@ -16,6 +16,11 @@ export interface Writer {
    * has written and before any promise of the batch settles. It must not throw.
    */
   write(write: Write, onSettled?: OnSettled): Promise<number>;
+  /**
+   * Calls the listener whenever a batch was written, or may have been, and what it wrote can be read, until the returned function is called. It
+   * must not throw.
+   */
+  onCommit(listener: () => void): () => void;
   /** Takes no further writes, and resolves when those that were begun are settled. */
   drain(): Promise<void>;
   /** Ends the thread; to be called after `drain`. */
@@ -57,6 +62,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   let startNotBefore = 0;
   let draining = false;
   let onDrained: (() => void) | undefined;
+  const commitListeners = new Set<() => void>();
 
   function start(): Worker {
     const started = new Worker(workerFile, { workerData: path });
@@ -89,10 +95,15 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     reader.letGo();
     for (const { onSettled } of lost) onSettled?.(undefined);
     for (const { reject } of lost) reject(storeUnavailable(cause));
+    tellOfCommit();
     signalDrained();
   }
 
-  function postBatch(): void {
+  /**
+   * Posts half of what waits, counting those who were settled just now and will come back: so that one half is on its way to disk while the
+   * other is decided, where callers in lockstep would leave thread and disk idle in turns.
+   */
+  function postBatch(comingBack = 0): void {
     scheduled = false;
     if (inFlight !== undefined || checkpointing || waiting.length === 0) return;
     try {
@@ -107,7 +118,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       loseAll(cause);
       return;
     }
-    inFlight = waiting.splice(0, maxBatchWrites);
+    inFlight = waiting.splice(0, Math.min(maxBatchWrites, Math.ceil((waiting.length + comingBack) / 2)));
     post(
       worker,
       inFlight.map(({ write }) => write),
@@ -138,7 +149,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       checkpointing = true;
       post(worker, "checkpoint");
     } else {
-      postBatch();
+      postBatch(settled.length);
     }
     for (const [index, { resolve, reject }] of settled.entries()) {
       const result = results[index];
@@ -146,7 +157,12 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       else
         reject(storeUnavailable(Object.assign(new Error(result?.message ?? "The writer thread gave no result."), { code: result?.code })));
     }
+    tellOfCommit();
     signalDrained();
+  }
+
+  function tellOfCommit(): void {
+    for (const listener of commitListeners) listener();
   }
 
   /** Waits a turn, so that callers which were settled just before have gone on. */
@@ -173,8 +189,14 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
         if (scheduled || inFlight !== undefined || checkpointing) return;
         scheduled = true;
         // Everything of this turn of the event loop goes together.
-        setImmediate(postBatch);
+        setImmediate(() => postBatch());
       });
+    },
+    onCommit(listener) {
+      // A listener that is given twice is called twice.
+      const own = () => listener();
+      commitListeners.add(own);
+      return () => void commitListeners.delete(own);
     },
     drain() {
       draining = true;

@@ -1,5 +1,7 @@
 // The table of webhook commands: one file and one line for each.
+import { afterAddSubscriber } from "./after-add-subscriber.ts";
 import { afterCreateOfficialAccount } from "./after-create-official-account.ts";
+import { afterDeleteSubscriber } from "./after-delete-subscriber.ts";
 import { afterOfficialAccountDestroyed } from "./after-official-account-destroyed.ts";
 import { afterOfficialAccountInfoChanged } from "./after-official-account-info-changed.ts";
 import { beforeAddSubscriber } from "./before-add-subscriber.ts";
@@ -13,4 +15,6 @@ export const webhookCommands: ReadonlyMap<string, WebhookCommand> = new Map<stri
   ["OfficialAccount.CallbackAfterCreateOfficialAccount", afterCreateOfficialAccount],
   ["OfficialAccount.CallbackAfterOfficialAccountInfoChanged", afterOfficialAccountInfoChanged],
   ["OfficialAccount.CallbackAfterOfficialAccountDestroyed", afterOfficialAccountDestroyed],
+  ["OfficialAccount.CallbackAfterAddSubscriber", afterAddSubscriber],
+  ["OfficialAccount.CallbackAfterDeleteSubscriber", afterDeleteSubscriber],
 ]);

@@ -5,7 +5,7 @@ import { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import type { AccountFilter, Store } from "../../../src/storage/storage.ts";
-import { shuffledDeliveries } from "../deliveries.ts";
+import { deliverTo, shuffledDeliveries } from "../deliveries.ts";
 import { appId, baseMs, changedEvent, confusableIds, createdEvent, destroyedEvent, digestOf, inByteOrder, maxAppId } from "../samples.ts";
 import { appendEvent, eachWithStore, expectMalformedPositionsRefused, expectReason, type OpenStore, walk } from "./opened-store.ts";
 
@@ -156,12 +156,6 @@ async function append(store: Store, event: Event): Promise<string> {
   const { eventId, duplicate } = await appendEvent(store, event);
   expect(duplicate).toBe(false);
   return eventId;
-}
-
-/** The event as one of another app. The digests of the events of one app sort as those of another, since digests break ties. */
-function deliverTo(store: Store, app: number, event: Event) {
-  const digest = Buffer.concat([digestOf(event), Buffer.from(Uint32Array.of(app).buffer)]);
-  return store.appendEvent({ ...event, appId: app }, digest, baseMs);
 }
 
 function accountFilters(): AccountFilter[] {

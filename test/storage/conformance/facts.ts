@@ -127,14 +127,19 @@ export function factsConformance(open: OpenStore): void {
       expect(seen.size).toBeGreaterThan(edits.length);
     });
 
-    it("find every value of a long list, also right after opening, and no other", async () => {
+    it("find every value of a long list, also while it grows and right after opening, and no other", async () => {
       await makeLists(current().store, "staff");
+      expect(await isOn(current().store, "staff", "v0")).toBe(false);
       const values = Array.from({ length: 5000 }, (_, index) => `v${index}`);
       for (let from = 0; from < values.length; from += 1000) {
         await current().store.addEntries(
           "staff",
           values.slice(from, from + 1000).map((value) => listEntry(value)),
         );
+        const missing = await factsAt(current().store, baseMs, (facts) =>
+          values.slice(0, from + 1000).filter((value) => !facts.inList("staff", value)),
+        );
+        expect(missing).toEqual([]);
       }
       const store = await current().reopen();
       const added: string[] = [];

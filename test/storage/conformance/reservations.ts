@@ -130,17 +130,23 @@ export function reservationsConformance(open: OpenStore): void {
       const decision = sampleDecision({ requestId: "r" });
       const same = Array.from({ length: 10 }, () => appendAsIs(store, decision, taking));
       const seen: number[] = [];
-      const asking = store.appendDecision(baseMs, (facts) => {
-        seen.push(facts.liveAccounts(appId, "ann"), facts.rate(counter, "ann"));
-        return { decision: sampleDecision(), actionDigest: sha256(""), counts: [] };
-      });
+      const ask = () =>
+        store.appendDecision(baseMs, (facts) => {
+          seen.push(facts.liveAccounts(appId, "ann"), facts.rate(counter, "ann"));
+          return { decision: sampleDecision(), actionDigest: sha256(""), counts: [] };
+        });
+      const asking = ask();
       const others = Array.from({ length: 10 }, () => appendAsIs(store, decision, { ...taking, actionDigest: sha256("other") }));
       const results = await Promise.all([...same, ...others]);
       await asking;
       expect(seen.slice(-2)).toEqual([1, 1]);
       expect(results.filter(({ kind }) => kind === "appended")).toHaveLength(1);
-      await appendAsIs(store, decision, taking);
-      await appendAsIs(store, decision, { ...taking, actionDigest: sha256("other") });
+      await Promise.all([
+        appendAsIs(store, decision, taking),
+        appendAsIs(store, decision, { ...taking, actionDigest: sha256("other") }),
+        ask(),
+      ]);
+      expect(seen.slice(-2)).toEqual([1, 1]);
       expect(await live(store, "ann")).toBe(1);
       expect(await factsAt(store, baseMs, (facts) => facts.rate(counter, "ann"))).toBe(1);
     });

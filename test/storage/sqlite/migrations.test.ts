@@ -107,6 +107,65 @@ describe("migrations", () => {
     expect(await ask()).toEqual([true, false, 1, true]);
     await appendEvent(store, changedEvent("a", baseMs + 1, { name: "Other" }));
     expect(await ask()).toEqual([true, false, 1, false]);
-    expect(await append(store, sampleDecision())).toBe("dec-000000000005");
+    expect(await append(store, sampleDecision())).toBe("dec-000000000006");
+    const { changes } = await store.readChanges(0, {}, 10);
+    expect(changes.map(({ position, kind }) => [position, kind])).toEqual([
+      [1, "decision"],
+      [2, "event"],
+      [3, "activation"],
+      [4, "event"],
+      [5, "event"],
+      [6, "decision"],
+    ]);
+  });
+
+  it("bring edits and activations of the third step into the one sequence, in their order", async () => {
+    const db = new Database(path);
+    migrate(db, migrations.slice(0, 3));
+    const version = "f".repeat(64);
+    db.exec(`
+      INSERT INTO policies (policy_id, version, text, publish_time, publish_order) VALUES (1, '${version}', 'name: old', ${baseMs}, 1);
+      INSERT INTO events VALUES (7, ${appId}, 'a', x'02', ${baseMs}, ${baseMs}, '{"accountCreated":{"accountId":"a"}}');
+      INSERT INTO activations VALUES (1, 'live', 1, NULL, 'ann', '', ${baseMs}), (2, 'live', NULL, 1, 'bob', '', ${baseMs + 30});
+      INSERT INTO lists (list_id, name) VALUES (1, 'staff'), (2, 'other');
+      -- The clock went back between the edits of staff.
+      INSERT INTO list_edits VALUES
+        (1, 1, 'x', 1, 'ann', '', '', NULL, ${baseMs + 20}), (1, 2, 'x', 3, 'ann', '', '', NULL, ${baseMs + 5}),
+        (2, 1, 'y', 1, 'ann', '', '', NULL, ${baseMs + 10});
+    `);
+    db.close();
+
+    const store = await open();
+    const { changes } = await store.readChanges(0, {}, 10);
+    expect(
+      changes.map((change) => [change.position, change.kind === "listEdit" ? `${change.list} ${change.edit.change}` : change.kind]),
+    ).toEqual([
+      [7, "event"],
+      [8, "activation"],
+      [9, "other 1"],
+      [10, "staff 1"],
+      [11, "staff 3"],
+      [12, "activation"],
+    ]);
+    expect(await store.getPointedPolicy("live")).toBeUndefined();
+    expect((await store.listActivations({ size: 10 })).items).toMatchObject([
+      { author: "bob", previousVersion: version },
+      { author: "ann" },
+    ]);
+    expect((await store.listEdits("staff", "x", { size: 10 }))?.items.map(({ change }) => change)).toEqual([3, 1]);
+    expect(await append(store, sampleDecision())).toBe("dec-00000000000d");
+  });
+
+  it("never give a number again that was deleted with all that came before it", async () => {
+    const store = await open();
+    for (let i = 0; i < 3; i++) await append(store, sampleDecision());
+    await store.close();
+    const db = new Database(path);
+    db.exec("DELETE FROM decisions; UPDATE feed SET earliest = 3");
+    db.close();
+    const again = await open();
+    expect([await again.earliestPosition(), await again.latestPosition()]).toEqual([3, 3]);
+    expect(await append(again, sampleDecision())).toBe("dec-000000000004");
+    expect(await again.readChanges(3, {}, 10)).toMatchObject({ changes: [{ position: 4 }], next: 4 });
   });
 });

@@ -78,6 +78,30 @@ describe("the store in SQLite", () => {
     expect((await store.listDecisions({ appId }, { size: 1000 })).items).toHaveLength(1000);
   });
 
+  it("reads through more of the feed than one statement and one call go through", async () => {
+    const store = await open();
+    await append(store, sampleDecision({ appId: 7 }));
+    const db = new Database(path);
+    const seqs = [4999, 5000, 5001, 5002, 200_001, 450_000];
+    for (const seq of seqs) db.exec(`INSERT INTO decisions (seq, app_id, verdict, body) VALUES (${seq}, ${seq % 2}, 1, '{}')`);
+    db.close();
+    for (const [filter, expected] of [
+      [{}, [1, ...seqs]],
+      [{ appId: 7 }, [1]],
+      [{ appId: 0 }, seqs.filter((seq) => seq % 2 === 0)],
+      [{ appId: 8 }, []],
+    ] as const) {
+      const found: number[] = [];
+      for (let position = 0; position < 450_000; ) {
+        const { changes, next } = await store.readChanges(position, filter, 2);
+        expect(next).toBeGreaterThan(position);
+        found.push(...changes.map((change) => change.position));
+        position = next;
+      }
+      expect(found).toEqual(expected);
+    }
+  });
+
   it("refuses a file that is no database", async () => {
     writeFileSync(path, "this is a text, and quite a long one, as texts go".repeat(100));
     await expectReason(open, ErrorReason.STORE_UNAVAILABLE);
@@ -135,7 +159,10 @@ describe("the store in SQLite", () => {
       const store = await open({ logger: { warn: (_, message) => warnings.push(message) } });
       await makeLists(store, "staff");
       await append(store, sampleDecision());
+      let rings = 0;
+      store.onChange(() => void rings++);
       for (let round = 1; round <= 3; round += 1) {
+        const ringsBefore = rings;
         const writes = [append(store, sampleDecision()), append(store, sampleDecision()), store.addEntries("staff", [listEntry("a")])];
         await workers.at(-1)?.terminate();
         const settled = await Promise.allSettled(writes);
@@ -143,6 +170,8 @@ describe("the store in SQLite", () => {
           if (result.status === "rejected") await expectReason(() => Promise.reject(result.reason), ErrorReason.STORE_UNAVAILABLE);
         }
         expect(warnings).toHaveLength(round);
+        // What the thread wrote last may be on disk.
+        expect(rings).toBeGreaterThan(ringsBefore);
         const id = await append(store, sampleDecision());
         expect(await store.getDecision(id)).toBeDefined();
         const listed = (await store.listEntries("staff", {}, { size: 1 }))?.items.length === 1;

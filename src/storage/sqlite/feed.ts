@@ -1,0 +1,150 @@
+// The feed in SQLite: four tables that share one sequence.
+import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
+import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { type EventRow, eventOf, selectEvent } from "./events.ts";
+import { type EditRow, editOf, selectEdit } from "./lists.ts";
+import { nextTurn } from "./next-turn.ts";
+import { type ActivationRow, activationOf, selectActivation } from "./policies.ts";
+import type { Reader, SqlValue } from "./reader.ts";
+import { selectHighest } from "./sequence.ts";
+import type { Writer } from "./writer.ts";
+
+type Kind = FeedChange["kind"];
+
+/** Where the changes of a kind are, and how one is read. */
+interface Source {
+  table: string;
+  /** Whether its changes belong to an app and an account. */
+  isOfApp: boolean;
+  /** The change with this sequence number; undefined when it was deleted. */
+  read(reader: Reader, seq: number): FeedChange | undefined;
+}
+
+const sources: Readonly<Record<Kind, Source>> = {
+  decision: {
+    table: "decisions",
+    isOfApp: true,
+    read(reader, seq) {
+      const row = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
+      if (row === undefined) return undefined;
+      const decision = decisionOf({ ...row, shadow_version: null, shadow_body: null });
+      return { position: seq, timeMs: row.decide_time ?? 0, kind: "decision", decision };
+    },
+  },
+  event: {
+    table: "events",
+    isOfApp: true,
+    read(reader, seq) {
+      const row = reader.get<EventRow>(`${selectEvent} WHERE seq = ?`, seq);
+      return row && { position: seq, timeMs: row.receive_time ?? 0, kind: "event", event: eventOf(row) };
+    },
+  },
+  listEdit: {
+    table: "list_edits",
+    isOfApp: false,
+    read(reader, seq) {
+      const row = reader.get<EditRow>(`${selectEdit} WHERE seq = ?`, seq);
+      return row && { position: seq, timeMs: row.edit_time, kind: "listEdit", list: row.list, edit: editOf(row) };
+    },
+  },
+  activation: {
+    table: "activations",
+    isOfApp: false,
+    read(reader, seq) {
+      const row = reader.get<ActivationRow>(`${selectActivation} WHERE seq = ?`, seq);
+      return row && { position: seq, timeMs: row.activate_time, kind: "activation", activation: activationOf(row) };
+    },
+  },
+};
+const allKinds = Object.keys(sources) as Kind[];
+
+/** How many sequence numbers one statement goes through, and how long is read at a stretch. */
+const positionsPerPart = 5000;
+const maxPartMs = 4;
+
+/** How many sequence numbers one call goes through, so that a filter that nothing passes gets its answer soon, too. */
+const positionsPerCall = 200_000;
+
+/**
+ * Creates the feed over the two sides of the store. The sequence is given by the only thread that writes, in the order of its commits, and what a
+ * transaction that is rolled back has taken is given again: all numbers up to the highest that can be read are final. So a read needs no
+ * transaction: it goes as far as the highest number that it saw at its beginning.
+ */
+export function createFeed(reader: Reader, writer: Writer): Feed {
+  function highest(): number {
+    return reader.get<{ seq: number }>(selectHighest)?.seq ?? 0;
+  }
+
+  return {
+    async readChanges(position, filter, limit) {
+      const end = Math.min(highest(), position + positionsPerCall);
+      const search = searchOf(filter);
+      const changes: FeedChange[] = [];
+      let next = position;
+      let partBeginMs = performance.now();
+      while (search !== undefined && next < end) {
+        const to = Math.min(end, next + positionsPerPart);
+        const wanted = limit - changes.length;
+        const found = reader.all<{ seq: number; kind: Kind }>(search.sql, ...search.parameters(next, to), wanted);
+        for (const { seq, kind } of found) {
+          const change = sources[kind].read(reader, seq);
+          if (change !== undefined) changes.push(change);
+          next = seq;
+          if (performance.now() - partBeginMs < maxPartMs) continue;
+          await nextTurn();
+          partBeginMs = performance.now();
+        }
+        if (found.length < wanted) next = to;
+        if (changes.length === limit) return { changes, next };
+        if (performance.now() - partBeginMs < maxPartMs) continue;
+        await nextTurn();
+        partBeginMs = performance.now();
+      }
+      return { changes, next: Math.max(position, end) };
+    },
+
+    async latestPosition() {
+      return highest();
+    },
+
+    async earliestPosition() {
+      return reader.get<{ earliest: number }>("SELECT earliest FROM feed")?.earliest ?? 0;
+    },
+
+    onChange(listener) {
+      reader.assertOpen();
+      return writer.onCommit(listener);
+    },
+  };
+}
+
+/** The statement that finds changes within a window, in their order, and its parameters but the last, the limit. */
+interface Search {
+  sql: string;
+  parameters(after: number, to: number): SqlValue[];
+}
+
+/** Undefined when no change can pass the filter. */
+function searchOf({ kinds, appId, accountId }: FeedFilter): Search | undefined {
+  const asked = allKinds.filter((kind) => (kinds?.has(kind) ?? true) && (accountId === undefined || sources[kind].isOfApp));
+  if (asked.length === 0) return undefined;
+  const conditions: string[] = [];
+  const values: SqlValue[] = [];
+  if (appId !== undefined) {
+    // The plus keeps the planner from an index that would lead through all events of the app, and not through the window.
+    conditions.push(accountId === undefined ? " AND +app_id = ?" : " AND app_id = ?");
+    values.push(appId);
+  }
+  if (accountId !== undefined) {
+    conditions.push(" AND account_id = ?");
+    values.push(accountId);
+  }
+  const parts = asked.map((kind) => {
+    const { table, isOfApp } = sources[kind];
+    return `SELECT seq, '${kind}' AS kind FROM ${table} WHERE seq > ? AND seq <= ?${isOfApp ? conditions.join("") : ""}`;
+  });
+  return {
+    sql: `${parts.join(" UNION ALL ")} ORDER BY seq LIMIT ?`,
+    parameters: (after, to) => asked.flatMap((kind) => [after, to, ...(sources[kind].isOfApp ? values : [])]),
+  };
+}
