@@ -29,7 +29,8 @@ export interface WebhookListenerDeps {
 }
 
 const json = "application/json; charset=utf-8";
-const okBody = Buffer.from(JSON.stringify(okAnswer));
+// Text, not bytes: Node then writes headers and body in one piece.
+const okBody = JSON.stringify(okAnswer);
 const okHeaders = ["Content-Type", json, "Content-Length", String(okBody.length)];
 
 /**
@@ -104,8 +105,8 @@ function send(res: ServerResponse, answer: WebhookAnswer): void {
     res.writeHead(200, okHeaders).end(okBody);
     return;
   }
-  const body = Buffer.from(JSON.stringify(answer));
-  res.writeHead(200, ["Content-Type", json, "Content-Length", String(body.length)]).end(body);
+  const body = JSON.stringify(answer);
+  res.writeHead(200, ["Content-Type", json, "Content-Length", String(Buffer.byteLength(body))]).end(body);
 }
 
 function refuse(res: ServerResponse, status: number, message: string): void {

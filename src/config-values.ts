@@ -1,0 +1,135 @@
+// Reads the values of settings, from the file or from the text of a variable, and says what is wrong with them.
+
+/** An address to listen on. */
+export interface ListenAddress {
+  host: string;
+  /** 0 picks a free one. */
+  port: number;
+}
+
+/** An app whose webhooks and calls are accepted. */
+export interface AppConfig {
+  /** SDKAppID. */
+  id: number;
+  /** Tokens of the console's webhook authentication. */
+  tokens: string[];
+  /** The language of messages from rules, a BCP 47 tag; empty: as the policy writes them. */
+  locale: string;
+}
+
+/** A value that a setting cannot have; the message says what it must be. */
+export class Invalid extends Error {}
+
+export function readApps(value: unknown): AppConfig[] {
+  const apps = typeof value === "string" ? readAppsText(value) : readAppsList(value);
+  if (apps.length === 0)
+    throw new Invalid('at least one app must be given, by its SDKAppID: set GATEHOUSE_APPS=1400000000, or "apps" in the file.');
+  const seen = new Set<number>();
+  for (const { id } of apps) {
+    if (seen.has(id)) throw new Invalid(`app ${id} is given twice.`);
+    seen.add(id);
+  }
+  return apps;
+}
+
+function readAppsText(text: string): AppConfig[] {
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.filter(Boolean).map((part) => {
+    const equals = part.indexOf("=");
+    const id = equals === -1 ? part : part.slice(0, equals);
+    const tokens = equals === -1 ? [] : part.slice(equals + 1).split("|");
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)), locale: "" };
+  });
+}
+
+function readAppsList(value: unknown): AppConfig[] {
+  if (!Array.isArray(value)) throw new Invalid("must be a list of apps, such as: [{ id: 1400000000 }].");
+  return value.map((item: unknown) => {
+    if (typeof item === "number") return { id: readAppId(item), tokens: [], locale: "" };
+    if (typeof item !== "object" || item === null)
+      throw new Invalid("each app must be a number or have an id, such as: { id: 1400000000 }.");
+    const { id, tokens = [], locale = "", ...rest } = item as Record<string, unknown>;
+    const [unknownKey] = Object.keys(rest);
+    if (unknownKey !== undefined) throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens and locale.`);
+    if (!Array.isArray(tokens)) throw new Invalid(`the tokens of app ${id} must be a list.`);
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, String(id))), locale: readLocale(locale, String(id)) };
+  });
+}
+
+function readAppId(value: unknown): number {
+  const id = typeof value === "string" && /^\d{1,10}$/.test(value) ? Number(value) : value;
+  if (typeof id === "number" && Number.isInteger(id) && id > 0 && id < 2 ** 32) return id;
+  throw new Invalid(`"${String(value)}" is not an SDKAppID; that is a whole number such as 1400000000.`);
+}
+
+function readToken(value: unknown, app: string): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new Invalid(`a token of app ${app} is empty or not text; put it in quotes, or leave it out.`);
+}
+
+function readLocale(value: unknown, app: string): string {
+  try {
+    if (typeof value === "string") return value === "" ? "" : (Intl.getCanonicalLocales(value)[0] ?? "");
+  } catch {
+    // Falls through: it is no tag.
+  }
+  throw new Invalid(`the locale of app ${app} must be a language tag such as zh or pt-BR, not ${quoted(value)}.`);
+}
+
+export function readPolicyPath(value: unknown): string | undefined {
+  return value === "none" ? undefined : nonEmptyText(value);
+}
+
+export function readAddress(value: unknown): ListenAddress {
+  const match = typeof value === "string" ? /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value) : null;
+  const port = Number(match?.[3]);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || port > 65535) throw new Invalid(`must be host:port, such as 127.0.0.1:8080, not ${quoted(value)}.`);
+  return { host, port };
+}
+
+export function readLoopbackAddress(value: unknown): ListenAddress {
+  const address = readAddress(value);
+  if (isLoopback(address.host)) return address;
+  throw new Invalid(
+    `refuses to listen on ${address.host}: without authentication only loopback is allowed, such as 127.0.0.1:${address.port}.`,
+  );
+}
+
+/** Whether only this machine can reach the host. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+export function readDatabase(value: unknown): string {
+  const path = nonEmptyText(value);
+  if (/^[a-z][a-z0-9+]*:\/\//i.test(path))
+    throw new Invalid("only a path to an SQLite file is understood by this version, such as data/gatehouse.db.");
+  return path;
+}
+
+function nonEmptyText(value: unknown): string {
+  if (typeof value === "string" && value.trim() !== "") return value;
+  throw new Invalid(`must be text, not ${quoted(value)}.`);
+}
+
+export function wholeNumber(min: number, max: number): (value: unknown) => number {
+  return (value) => {
+    const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+    if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max) return number;
+    throw new Invalid(`must be a whole number from ${min} to ${max}, not ${quoted(value)}.`);
+  };
+}
+
+export function oneOf<T extends string>(words: readonly T[]): (value: unknown) => T {
+  return (value) => {
+    const word = words.find((candidate) => candidate === value);
+    if (word !== undefined) return word;
+    throw new Invalid(`must be one of ${words.join(", ")}, not ${quoted(value)}.`);
+  };
+}
+
+function quoted(value: unknown): string {
+  if (value === "" || value === null || value === undefined) return "nothing";
+  return typeof value === "object" ? "a list or mapping" : `"${String(value)}"`;
+}
