@@ -1,16 +1,16 @@
-// The floor of every webhook row: a bare node:http server that parses a JSON body and answers with JSON, and does nothing else.
+// The floor of every row over HTTP/1.1: a bare node:http server that parses the same JSON bodies, answers with them, and does nothing else.
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 
-const answer = JSON.stringify({ ActionStatus: "OK", ErrorInfo: "", ErrorCode: 0 });
-
-createServer((req, res) => {
+const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
-  req.on("data", (chunk) => chunks.push(chunk));
-  req.on("end", () => {
-    const { CallbackCommand } = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    const body = CallbackCommand === undefined ? "{}" : answer;
-    res.writeHead(200, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) }).end(body);
+  request.on("data", (chunk: Buffer) => chunks.push(chunk));
+  request.on("end", () => {
+    const body = Buffer.from(JSON.stringify(JSON.parse(Buffer.concat(chunks).toString("utf8"))));
+    response.writeHead(200, ["Content-Type", "application/json", "Content-Length", String(body.length)]).end(body);
   });
-}).listen(0, "127.0.0.1", function (this: import("node:net").Server) {
-  process.stdout.write(`listening on ${(this.address() as import("node:net").AddressInfo).port}\n`);
 });
+server.listen(0, "127.0.0.1", () => {
+  process.stdout.write(`listening on ${(server.address() as AddressInfo).port}\n`);
+});
+process.on("SIGTERM", () => process.exit(0));

@@ -1,0 +1,129 @@
+// How throughput and p99 of webhooks change as one thing at a time grows.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lineChart } from "./chart.ts";
+import { type Gatehouse, prepareGatehouse, startGatehouse } from "./gatehouse.ts";
+import type { Durations } from "./measure.ts";
+import { grownPolicy } from "./policy-text.ts";
+import { createWebhook, subscribeWebhook } from "./requests.ts";
+import { runWrk } from "./wrk.ts";
+
+/** What was found at one place of an axis. */
+export interface GrowthPoint {
+  at: number;
+  rps: number;
+  p99_ms: number;
+}
+
+/** What is set for one place; the rest is as in the table, but for lists of few entries. */
+interface Setting {
+  entries?: number;
+  /** The policy's text; by default that of the table. */
+  policy?: string;
+  connections?: number;
+  subscribers?: number;
+  /** How many decisions are stored before. */
+  decisions?: number;
+}
+
+/** One thing that grows. */
+interface Axis {
+  name: string;
+  title: string;
+  places: readonly number[];
+  setting(at: number): Setting;
+}
+
+/** The lists are small where they are not what grows, so that filling them takes no time. */
+const fewEntries = 1000;
+
+const axes: readonly Axis[] = [
+  {
+    name: "rules",
+    title: "rules asked for the action",
+    places: [10, 30, 100, 300, 1000],
+    setting: (at) => ({ policy: grownPolicy(at, 0) }),
+  },
+  {
+    name: "policy_size",
+    title: "rules in the policy, of which 20 are asked for the action",
+    places: [20, 100, 300, 1000],
+    setting: (at) => ({ policy: grownPolicy(20, at - 20) }),
+  },
+  { name: "entries", title: "entries of each of 3 lists", places: [1e3, 1e4, 1e5, 1e6, 1e7], setting: (at) => ({ entries: at }) },
+  { name: "decisions", title: "decisions stored before", places: [1e4, 1e5, 1e6, 1e7], setting: (at) => ({ decisions: at }) },
+  { name: "connections", title: "connections", places: [1, 4, 16, 64, 256, 1024, 4096], setting: (at) => ({ connections: at }) },
+  { name: "subscribers", title: "subscribers in a request", places: [1, 3, 10, 30, 100], setting: (at) => ({ subscribers: at }) },
+];
+
+/** The names of the axes. */
+export const axisNames: readonly string[] = axes.map(({ name }) => name);
+
+/** Where the numbers of the requests of each part begin; those that fill the store count from 0. */
+const firstOf = { warmUp: 11_000_000, load: 12_000_000 };
+
+/** Measures the axes that are asked for, up to `growthMax`, and writes a chart and the figures of each to `target`. */
+export async function measureGrowth(
+  { only, growthMax, ...durations }: Durations & { only: readonly string[]; growthMax: number },
+  target: string,
+  folder: string,
+  onProgress: (line: string) => void,
+): Promise<void> {
+  mkdirSync(target, { recursive: true });
+  for (const axis of axes.filter(({ name }) => only.length === 0 || only.includes(name))) {
+    const points: GrowthPoint[] = [];
+    for (const at of axis.places.filter((place) => place <= growthMax)) {
+      const own = mkdtempSync(join(folder, `${axis.name}-`));
+      try {
+        const point = { at, ...(await measurePoint(axis.setting(at), own, durations)) };
+        points.push(point);
+        onProgress(`${axis.name} ${at}: ${point.rps.toFixed(0)} requests/s, p99 ${point.p99_ms.toFixed(1)} ms`);
+      } finally {
+        rmSync(own, { recursive: true, force: true });
+      }
+    }
+    writeFileSync(join(target, `${axis.name}.json`), `${JSON.stringify({ axis: axis.title, points }, undefined, 2)}\n`);
+    writeFileSync(join(target, `${axis.name}.svg`), growthChart(axis.title, points));
+  }
+}
+
+async function measurePoint(setting: Setting, folder: string, { seconds, warmUpSeconds }: Durations): Promise<Omit<GrowthPoint, "at">> {
+  const prepared = await prepareGatehouse(folder, setting.entries ?? fewEntries, setting.policy);
+  const server = await startGatehouse(join(folder, "server"), prepared);
+  try {
+    const port = server.ports.webhook ?? 0;
+    const request = setting.subscribers === undefined ? createWebhook : subscribeWebhook(setting.subscribers);
+    const { connections = 64 } = setting;
+    await storeDecisions(server, folder, setting.decisions ?? 0);
+    await runWrk(folder, port, request, { seconds: warmUpSeconds, connections, from: firstOf.warmUp });
+    const { rps, p99_ms, requests } = await runWrk(folder, port, request, { seconds, connections, from: firstOf.load });
+    await server.check(requests);
+    return { rps, p99_ms };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Has at least so many decisions made. */
+async function storeDecisions(server: Gatehouse, folder: string, count: number): Promise<void> {
+  for (let stored = 0; stored < count; ) {
+    const { requests } = await runWrk(folder, server.ports.webhook ?? 0, createWebhook, { seconds: 1, connections: 64, from: stored });
+    stored += requests;
+  }
+}
+
+/** Both figures as shares of the first, so that one chart shows both. */
+function growthChart(title: string, points: readonly GrowthPoint[]): string {
+  const [first] = points;
+  const relative = (key: "rps" | "p99_ms") => points.map((point) => (first === undefined ? undefined : point[key] / first[key]));
+  const name = (what: string, key: "rps" | "p99_ms", unit: string) => `${what}, 1 = ${Math.round(first?.[key] ?? 0)} ${unit}`;
+  return lineChart({
+    title,
+    labels: points.map(({ at }) => String(at)),
+    series: [
+      { name: name("throughput", "rps", "requests/s"), values: relative("rps") },
+      { name: name("p99", "p99_ms", "ms"), values: relative("p99_ms") },
+    ],
+    logarithmic: true,
+  });
+}
