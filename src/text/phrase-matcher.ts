@@ -91,7 +91,7 @@ export function createPhraseMatcher(phrases: Iterable<string>, forms: PhraseForm
     });
 
   return {
-    matches: (text) => scan(normalize(text), () => true),
+    matches: entries.length === 0 ? () => false : (text) => scan(normalize(text), () => true),
     find(text, limit = 100) {
       const matches: PhraseMatch[] = [];
       if (limit > 0)

@@ -6,12 +6,24 @@ import type { Interceptor } from "@connectrpc/connect";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { type FieldProblem, GatehouseError } from "../../errors.ts";
 import { wordViolation } from "../../field-patterns.ts";
+import { createQuickCheck, type QuickCheck } from "./quick-check.ts";
 
 /** Refuses a request that breaks a rule with INVALID_REQUEST, which names every field; in a stream, each message. */
 export function createValidateInterceptor(): Interceptor {
-  const validator = createValidator({ regexMatch: createPatternMatcher() });
+  const matches = createPatternMatcher();
+  const validator = createValidator({ regexMatch: matches });
+  const quickChecks = new Map<DescMessage, QuickCheck>();
+  const quickCheckOf = (schema: DescMessage): QuickCheck => {
+    let check = quickChecks.get(schema);
+    if (check === undefined) {
+      check = createQuickCheck(schema, matches);
+      quickChecks.set(schema, check);
+    }
+    return check;
+  };
   return (next) => (request) => {
     const { input } = request.method;
+    if (!request.stream && quickCheckOf(input)(request.message)) return next(request);
     if (request.stream) return next({ ...request, message: validateEach(validator, input, request.message) });
     const problem = validate(validator, input, request.message);
     return problem === undefined ? next(request) : Promise.reject(problem);

@@ -255,6 +255,9 @@ export const migrations: readonly string[] = [
   CREATE INDEX list_edits_by_value ON list_edits (list_id, value);
   DROP TABLE numbered;
   `,
+  `
+  DROP INDEX decisions_by_time;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

@@ -99,11 +99,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     signalDrained();
   }
 
-  /**
-   * Posts half of what waits, counting those who were settled just now and will come back: so that one half is on its way to disk while the
-   * other is decided, where callers in lockstep would leave thread and disk idle in turns.
-   */
-  function postBatch(comingBack = 0): void {
+  function postBatch(): void {
     scheduled = false;
     if (inFlight !== undefined || checkpointing || waiting.length === 0) return;
     try {
@@ -118,7 +114,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       loseAll(cause);
       return;
     }
-    inFlight = waiting.splice(0, Math.min(maxBatchWrites, Math.ceil((waiting.length + comingBack) / 2)));
+    inFlight = waiting.splice(0, maxBatchWrites);
     post(
       worker,
       inFlight.map(({ write }) => write),
@@ -149,7 +145,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       checkpointing = true;
       post(worker, "checkpoint");
     } else {
-      postBatch(settled.length);
+      postBatch();
     }
     for (const [index, { resolve, reject }] of settled.entries()) {
       const result = results[index];
@@ -189,7 +185,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
         if (scheduled || inFlight !== undefined || checkpointing) return;
         scheduled = true;
         // Everything of this turn of the event loop goes together.
-        setImmediate(() => postBatch());
+        setImmediate(postBatch);
       });
     },
     onCommit(listener) {
