@@ -2,11 +2,11 @@
 import { Worker } from "node:worker_threads";
 import { storeUnavailable } from "../store-unavailable.ts";
 import type { Reader } from "./reader.ts";
-import type { BatchAnswer, Write, WriterAnswer, WriterRequest } from "./writes.ts";
+import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type WriterRequest } from "./writes.ts";
 
 /**
- * Writes to one database. While a batch is under way the reader is held on what was committed before, so that what is read is always what the
- * settled writes have made, and all that is not settled is known here.
+ * Writes to one database. While a batch that changes facts is under way the reader is held on what was committed before, so that what rules read
+ * is always what the settled writes have made, and all that is not settled is known here.
  */
 export interface Writer {
   /**
@@ -108,13 +108,15 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       handleDeath(cause);
       return;
     }
+    const batch = waiting.slice(0, maxBatchWrites);
     try {
-      reader.hold();
+      if (batch.some(({ write }) => changesFacts(write))) reader.hold();
     } catch (cause) {
       loseAll(cause);
       return;
     }
-    inFlight = waiting.splice(0, maxBatchWrites);
+    waiting = waiting.slice(batch.length);
+    inFlight = batch;
     post(
       worker,
       inFlight.map(({ write }) => write),

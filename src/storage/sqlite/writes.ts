@@ -91,3 +91,16 @@ export interface WriteFailure {
   code: string;
   message: string;
 }
+
+/** Whether what rules may ask is another thing once the write is on disk: then nothing may be read while that comes about. */
+export function changesFacts(write: Write): boolean {
+  switch (write[0]) {
+    case "appendDecision":
+      return write.at(-1) !== null;
+    case "appendShadow":
+    case "check":
+      return false;
+    default:
+      return true;
+  }
+}
