@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { CreateAccountSchema } from "../gen/gatehouse/v1/action_pb.ts";
@@ -61,6 +62,12 @@ function cost(call: (i: number) => void, calls = 50_000): number {
   return rounds.sort((a, b) => a - b)[3] ?? Number.NaN;
 }
 
+/** A list that is asked for the first time gets its filter in the background, in turns of the event loop that a measurement does not give. */
+async function filterMade(store: Store, list: string): Promise<void> {
+  await store.withFacts(nowMs, (facts) => facts.inList(list, ""));
+  await setTimeout(2000);
+}
+
 function rssMb(): number {
   globalThis.gc?.();
   return process.memoryUsage().rss / 2 ** 20;
@@ -77,6 +84,7 @@ try {
   }
   await fill(store, "protected", 100, (i) => `protected name ${i}`);
   await fill(store, "small", lists.small, (i) => `user-${i}`);
+  await filterMade(store, "small");
   const factsOf = createFactsOf();
   const question = (i: number): Question => ({
     appId: 1,
@@ -98,6 +106,7 @@ try {
   const start = performance.now();
   await fill(store, "large", lists.large, (i) => `user-${i}`);
   line("filling a list of 1 000 000 entries", `${((performance.now() - start) / 1000).toFixed(1)} s`);
+  await filterMade(store, "large");
   line("memory that 1 000 000 entries add", `${(rssMb() - before).toFixed(0)} MB`);
   line("50 rules, 20 apply, 3 ask lists of 1 000 000 entries", `${cost(ask(compiled(policyText("large")))).toFixed(2)} µs a decision`);
 
