@@ -14,6 +14,7 @@ import {
   wholeNumber,
 } from "./config-values.ts";
 import { didYouMean } from "./nearest.ts";
+import { type ForwardConfig, type PassOnConfig, readForwards, readTaps } from "./pass-on-settings.ts";
 import { type LogLevel, logLevels } from "./telemetry/logger.ts";
 
 /** Everything that can be set. */
@@ -32,6 +33,9 @@ export interface Config {
   policy: string | undefined;
   /** How long an allowed creation takes room and name when no event confirms it. */
   reservationSeconds: number;
+  /** Where webhooks go that are none of ours, and where copies go. */
+  forward: ForwardConfig[];
+  tap: PassOnConfig[];
   log: { level: LogLevel };
 }
 
@@ -129,6 +133,21 @@ export const settings = {
     meaning: "How long an allowed creation counts as an account and takes its name while no event has confirmed it.",
     read: wholeNumber(1, 86_400),
   },
+  forward: {
+    key: "forward",
+    env: "GATEHOUSE_FORWARD",
+    default: "",
+    meaning:
+      "Where webhooks go that Gatehouse does not handle, by a glob over commands, the first that fits: `Group.*=http://127.0.0.1:9000/chat,…`.",
+    read: readForwards,
+  },
+  tap: {
+    key: "tap",
+    env: "GATEHOUSE_TAP",
+    default: "",
+    meaning: "Where copies of webhooks go, whose answers nobody waits for: `OfficialAccount.*=http://127.0.0.1:9000/chat,…`.",
+    read: readTaps,
+  },
   logLevel: {
     key: "log.level",
     env: "GATEHOUSE_LOG_LEVEL",
@@ -188,6 +207,8 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     database: get(settings.database),
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),
+    forward: get(settings.forward),
+    tap: get(settings.tap),
     log: { level: get(settings.logLevel) },
   };
   return problems.length === 0 ? { config, problems: [], warnings: unknownVariables(env) } : { config: undefined, problems };

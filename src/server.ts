@@ -43,6 +43,7 @@ import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { version } from "./version.ts";
 import { createGateway } from "./webhook/gateway.ts";
+import { createPassOn, type PassOnReport } from "./webhook/pass-on.ts";
 import { createVerify } from "./webhook/verify.ts";
 import { createWebhookListener, type WebhookReport } from "./webhook/webhook-listener.ts";
 
@@ -135,11 +136,14 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     callArrival,
     createApiListener({ connectDoor: createConnectDoor({ localDoor, services: descs, onInternalError }), ready, metrics: metrics.render }),
   );
+  const passOn = createPassOn({ forwards: config.forward, taps: config.tap, onPassedOn: createPassOnReporter(), now });
+  closers.push(() => passOn.close());
   const webhookServer = createServer(
     webhookArrival,
     createWebhookListener({
       gateway: createGateway({ client: createClient(ModerationService, localDoor), fallbacks: config.webhook.fallback }),
       verify: createVerify(config.apps, now),
+      passOn,
       budgetMs: config.webhook.budgetMs,
       maxBodyBytes: config.webhook.maxBodyBytes,
       onAnswered: createWebhookReporter(),
@@ -205,6 +209,16 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   function reportTrial(result: string, error?: unknown): void {
     metrics.shadowTried(result);
     if (error !== undefined && trialGate("failed") !== undefined) log.warn({ error }, "the shadow policy could not be asked");
+  }
+
+  function createPassOnReporter(): (report: PassOnReport) => void {
+    const gate = createBurstGate(burstQuietMs, now);
+    return ({ kind, commands, outcome, durationMs, problem }) => {
+      metrics.webhookPassedOn(`${kind} ${commands}`, outcome, durationMs);
+      if (problem === undefined) return;
+      const burst = gate(`${kind} ${commands} ${outcome}`);
+      if (burst !== undefined) log.warn({ kind, commands, outcome, problem, leftOut: burst.leftOut }, "a webhook could not be passed on");
+    };
   }
 
   function createWebhookReporter(): (report: WebhookReport) => void {

@@ -21,6 +21,8 @@ describe("settings", () => {
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
       reservationSeconds: 300,
+      forward: [],
+      tap: [],
       log: { level: "info" },
     });
   });
@@ -45,6 +47,17 @@ describe("settings", () => {
     expect(readConfig({ GATEHOUSE_APPS: "1400000000=tokenA|tokenB, 1400000001" }, "", "g").config?.apps).toEqual([
       { id: 1400000000, tokens: ["tokenA", "tokenB"], locale: "" },
       { id: 1400000001, tokens: [], locale: "" },
+    ]);
+  });
+
+  it("take forwards from the variable", () => {
+    const config = readConfig({ GATEHOUSE_FORWARD: "Group.*=http://a:1/b?c=d, *=https://e/" }, "apps: [5]", "g").config;
+    expect(config?.forward.map(({ commands, url, fallback }) => [commands, url.href, fallback])).toEqual([
+      ["Group.*", "http://a:1/b?c=d", "allow"],
+      ["*", "https://e/", "allow"],
+    ]);
+    expect(problemsOf("apps: [5]", { GATEHOUSE_TAP: "x" })).toEqual([
+      'GATEHOUSE_TAP: a tap must be commands=url, such as Group.*=http://127.0.0.1:9000/chat, not "x".',
     ]);
   });
 
@@ -74,6 +87,13 @@ describe("settings", () => {
     ["apps: [5]\nwebhook: 3", "webhook must be a mapping of settings"],
     ["apps: [5]\npolicy:", "must be text, not nothing"],
     ["apps: [5]\ndatabase: postgres://x", "only a path to an SQLite file"],
+    ["apps: [5]\nforward: { commands: a }", "must be a list, such as"],
+    ["apps: [5]\nforward: [{ url: 'http://x/' }]", "a forward needs commands, a glob"],
+    ["apps: [5]\nforward: [{ commands: '*', url: 'ftp://x/' }]", "the url of a forward must be one such as"],
+    ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', timeout_ms: 5000 }]", "timeout_ms must be a whole number from 10 to 1900"],
+    ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', fallback: maybe }]", 'must be "allow" or "deny"'],
+    ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', retries: 3 }]", 'a forward has no "retries"'],
+    ["apps: [5]\ntap: [{ commands: '*', url: 'http://x/', fallback: deny }]", "a tap has no fallback"],
     ["apps: [", "g.yaml:"],
     ["- a", "the file must be a mapping of settings"],
   ])("refuse %j", (text, message) => {

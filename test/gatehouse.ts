@@ -31,12 +31,15 @@ export async function startGatehouse({
   policy,
   env = {},
   locale,
+  forward,
   folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
 }: {
   policy?: string;
   env?: Record<string, string>;
   /** The app's locale, which only the file can set. */
   locale?: string;
+  /** Forwards with what only the file can set. */
+  forward?: object[];
   folder?: string;
 } = {}): Promise<TestGatehouse> {
   const policyFile = policy === undefined ? "config/policy.yaml" : join(folder, "policy.yaml");
@@ -50,7 +53,11 @@ export async function startGatehouse({
     GATEHOUSE_POLICY: policyFile,
     ...env,
   };
-  const { config, problems } = readConfig(settings, locale === undefined ? "" : `apps: [{ id: ${testApp}, locale: ${locale} }]`, "none");
+  const file = {
+    ...(locale !== undefined && { apps: [{ id: testApp, locale }] }),
+    ...(forward !== undefined && { forward }),
+  };
+  const { config, problems } = readConfig(settings, JSON.stringify(file), "none");
   if (config === undefined) throw new Error(problems.join("\n"));
   const log: string[] = [];
   const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }));

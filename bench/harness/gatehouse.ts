@@ -24,7 +24,7 @@ export interface Gatehouse extends ServerProcess {
 /** Starts Gatehouse in a folder of its own, on a copy of the database when there is one. `nodeFlags` go before the entry. */
 export async function startGatehouse(
   folder: string,
-  { database, policyFile }: { database?: string; policyFile: string },
+  { database, policyFile, env = {} }: { database?: string; policyFile: string; env?: Record<string, string> },
   nodeFlags: readonly string[] = [],
 ): Promise<Gatehouse> {
   mkdirSync(folder, { recursive: true });
@@ -43,6 +43,7 @@ export async function startGatehouse(
       GATEHOUSE_DATABASE: own,
       GATEHOUSE_POLICY: policyFile,
       GATEHOUSE_LOG_LEVEL: "error",
+      ...env,
     },
     ready(output) {
       const port = (name: string) => Number(new RegExp(`^ +${name} +\\S*127\\.0\\.0\\.1:(\\d+)`, "m").exec(output)?.[1]);

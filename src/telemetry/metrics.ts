@@ -8,6 +8,8 @@ export interface Metrics {
   webhookAnswered(command: string, outcome: string, durationMs: number): void;
   /** An RPC was answered, through any door. */
   rpcAnswered(method: string, code: string, durationMs: number): void;
+  /** A webhook was passed on (`forward Group.*`, `tap …`): `answered`, or why not. */
+  webhookPassedOn(route: string, outcome: string, durationMs: number): void;
   /** A policy file was looked at: `live`, `unchanged` or `refused`. */
   policyLoaded(result: string): void;
   /** A decision was tried on the shadow policy: `same`, `differs`, `passed_over` or `failed`. */
@@ -52,6 +54,14 @@ export function createMetrics(version: string): Metrics {
       counter: { name: "gatehouse_rpc_calls_total", help: "Answered calls of the services, through any door, by method and gRPC code." },
       histogram: { name: "gatehouse_rpc_duration_seconds", help: "Time from a call to its answer, by method." },
       labels: ["method", "code"],
+    }),
+    webhookPassedOn: registerTimedCounter(registry, {
+      counter: {
+        name: "gatehouse_passed_on_total",
+        help: "Webhooks handed to other backends, by route and how that ended: answered, down, timeout, busy, resting or rubbish.",
+      },
+      histogram: { name: "gatehouse_passed_on_duration_seconds", help: "Time until a backend answered, by route." },
+      labels: ["route", "outcome"],
     }),
     policyLoaded: (result) => policies.inc({ result }),
     shadowTried: (result) => trials.inc({ result }),

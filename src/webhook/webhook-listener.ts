@@ -1,7 +1,10 @@
 // HTTP around the gateway: methods, sizes, bodies, statuses.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { okAnswer, type WebhookAnswer } from "./answer.ts";
+import { denyAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
+import type { RawWebhook } from "./backend.ts";
+import { webhookCommands } from "./commands/index.ts";
 import type { Gateway, WebhookOutcome } from "./gateway.ts";
+import type { Forward, PassOn } from "./pass-on.ts";
 import { readQuery } from "./query.ts";
 import type { Verified } from "./verify.ts";
 
@@ -9,7 +12,7 @@ import type { Verified } from "./verify.ts";
 export interface WebhookReport {
   /** A command of ours, or `other`. */
   command: string;
-  outcome: WebhookOutcome | `rejected_${string}`;
+  outcome: WebhookOutcome | "forwarded" | "forward_failed" | `rejected_${string}`;
   status: number;
   /** Milliseconds from the request's headers to its answer. */
   durationMs: number;
@@ -21,6 +24,7 @@ export interface WebhookReport {
 export interface WebhookListenerDeps {
   gateway: Gateway;
   verify(query: ReturnType<typeof readQuery>): Verified;
+  passOn: PassOn;
   /** Milliseconds from a request's headers to its answer at the latest. */
   budgetMs: number;
   /** Bytes that a body may have. */
@@ -37,7 +41,14 @@ const okHeaders = ["Content-Type", json, "Content-Length", String(okBody.length)
  * The webhook side: POST on every path is a webhook, GET and HEAD of /healthz say that the process lives, and nothing else is here. What can
  * come from Chat is answered 200 with a valid answer; 401, 403, 405 and 413 are for what cannot.
  */
-export function createWebhookListener({ gateway, verify, budgetMs, maxBodyBytes, onAnswered }: WebhookListenerDeps): RequestListener {
+export function createWebhookListener({
+  gateway,
+  verify,
+  passOn,
+  budgetMs,
+  maxBodyBytes,
+  onAnswered,
+}: WebhookListenerDeps): RequestListener {
   return (req, res) => {
     const startMs = performance.now();
     const done = (status: number, command: string, outcome: WebhookReport["outcome"], problem?: string) =>
@@ -58,8 +69,15 @@ export function createWebhookListener({ gateway, verify, budgetMs, maxBodyBytes,
 
     readBody(req, maxBodyBytes, (body) => {
       if (body === undefined) return reject(413, "rejected_size", `The body has more than ${maxBodyBytes} bytes.`);
+      const isOurs = webhookCommands.has(query.command);
+      if (passOn.isTapped(query.command)) passOn.tap(query.command, rawWebhook(req, body));
+      const forward = isOurs || verified.kind === "probe" ? undefined : passOn.forwardOf(query.command);
+      if (forward !== undefined) {
+        forwardTo(forward, query.command, rawWebhook(req, body), res).then((outcome) => done(res.statusCode, "other", outcome));
+        return;
+      }
       const timeoutMs = Math.max(1, budgetMs - (performance.now() - startMs));
-      gateway(verified, query, body, timeoutMs).then(
+      gateway(verified, query, body.toString("utf8"), timeoutMs).then(
         (reply) => {
           if (reply.status === 200) send(res, reply.answer);
           else refuse(res, reply.status, reply.answer.ErrorInfo);
@@ -75,11 +93,35 @@ export function createWebhookListener({ gateway, verify, budgetMs, maxBodyBytes,
   };
 }
 
+function rawWebhook(req: IncomingMessage, body: Buffer): RawWebhook {
+  return { target: req.url ?? "", rawHeaders: req.rawHeaders, body, peer: req.socket.remoteAddress ?? "" };
+}
+
+/** Hands back what the backend answers as it stands; when it does not answer, what the route says. */
+async function forwardTo(
+  forward: Forward,
+  command: string,
+  webhook: RawWebhook,
+  res: ServerResponse,
+): Promise<"forwarded" | "forward_failed"> {
+  const answer = await forward.send(webhook);
+  if (answer.kind === "answered") {
+    res.writeHead(answer.status, [...answer.rawHeaders, "Content-Length", String(answer.body.length)]).end(answer.body);
+    return "forwarded";
+  }
+  // "Before" or "Prev" in a command's name means that it can block; an event that nobody took must not be acknowledged.
+  if (!/Before|Prev/.test(command)) send(res, notRecordedAnswer);
+  else send(res, forward.fallback === "deny" ? denyAnswer("") : okAnswer);
+  return "forward_failed";
+}
+
+const noBytes = Buffer.alloc(0);
+
 /**
- * Reads a body as UTF-8; gives undefined when it is too large, and lets the rest of it run dry. A request that ends early is never
+ * Reads a body; gives undefined when it is too large, and lets the rest of it run dry. A request that ends early is never
  * reported: nobody is there to answer.
  */
-function readBody(req: IncomingMessage, maxBytes: number, onBody: (body: string | undefined) => void): void {
+function readBody(req: IncomingMessage, maxBytes: number, onBody: (body: Buffer | undefined) => void): void {
   if (Number(req.headers["content-length"]) > maxBytes) {
     onBody(undefined);
     return;
@@ -95,7 +137,7 @@ function readBody(req: IncomingMessage, maxBytes: number, onBody: (body: string 
   req.on("end", () => {
     if (size > maxBytes) return;
     const [first] = chunks;
-    onBody(first === undefined ? "" : (chunks.length === 1 ? first : Buffer.concat(chunks)).toString("utf8"));
+    onBody(first === undefined ? noBytes : chunks.length === 1 ? first : Buffer.concat(chunks));
   });
   req.on("error", () => undefined);
 }
