@@ -62,5 +62,9 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.INVALID_CURSOR]: Code.InvalidArgument,
   [ErrorReason.CURSOR_EXPIRED]: Code.OutOfRange,
   [ErrorReason.SLOW_CONSUMER]: Code.ResourceExhausted,
+  [ErrorReason.UNAUTHENTICATED]: Code.Unauthenticated,
+  [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
+  [ErrorReason.KEY_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
   [ErrorReason.INTERNAL]: Code.Internal,
 };
