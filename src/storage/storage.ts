@@ -1,5 +1,7 @@
 // The contract of a store. What a comment here says a store must do, test/storage/conformance.ts checks on every store.
+import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import type { Account, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import type { Decision, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
@@ -16,7 +18,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   driver's text must not be in the message.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, Accounts, Lists, Policies, Feed {
+export interface Store extends Decisions, Events, Accounts, Lists, Policies, Feed, Keys, AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -347,6 +349,104 @@ export type FeedChange = { position: number; timeMs: number } & (
   | { kind: "listEdit"; list: string; edit: ListEdit }
   | { kind: "activation"; activation: PolicyActivation }
 );
+
+/** The API keys. */
+export interface Keys {
+  /** Keeps a key; false, and nothing changed, when its id is taken, also by a key that was revoked. */
+  createKey(key: ApiKey): Promise<boolean>;
+
+  /** The key with this id; undefined when there is none, whatever the string. */
+  getKey(keyId: string): Promise<ApiKey | undefined>;
+
+  /** Keys, revoked and expired ones included, the latest created first. */
+  listKeys(page: PageRequest): Promise<Page<ApiKey>>;
+
+  /** Revokes a key; one that was revoked before stays as it is. False when there is none. */
+  revokeKey(keyId: string, by: { revoker: string; timeMs: number }): Promise<boolean>;
+
+  /** Notes that a key was used; the latest time counts. Unknown keys are passed over. */
+  noteKeyUse(keyId: string, timeMs: number): Promise<void>;
+
+  /**
+   * Calls `listener` whenever a key was made or revoked, or may have been, until the returned function is called: when that can be read, and
+   * before the promise of the write settles, so that who forgets what it knew of keys never lets in a key that was revoked. What other processes
+   * wrote must be told within a second. The listener must not throw.
+   */
+  onKeyChange(listener: () => void): () => void;
+}
+
+/** A key as it is kept: its secret only as a digest. */
+export interface ApiKey {
+  keyId: string;
+  name: string;
+  roles: readonly Role[];
+  /** None: all apps. */
+  appIds: readonly number[];
+  /** SHA-256 of the secret. */
+  secretDigest: Uint8Array;
+  creator: string;
+  createTimeMs: number;
+  expireTimeMs: number | undefined;
+  /** Empty until it was revoked. */
+  revoker: string;
+  revokeTimeMs: number | undefined;
+  lastUseTimeMs: number | undefined;
+}
+
+/** The log of administrative acts. */
+export interface AuditLog {
+  /** Appends the entry of an act that is to begin, without an outcome. Resolves to its id; ids must sort as entries do. */
+  beginAuditEntry(entry: NewAuditEntry): Promise<string>;
+
+  /** Says how the act of an entry ended; the first time counts. Unknown entries are passed over. */
+  endAuditEntry(auditId: string, end: AuditEnd): Promise<void>;
+
+  /** Entries that pass the filter, the latest appended first. */
+  listAuditEntries(filter: AuditFilter, page: PageRequest): Promise<Page<AuditEntry>>;
+}
+
+/** Who does something. */
+export interface Principal {
+  kind: PrincipalKind;
+  id: string;
+  name: string;
+}
+
+/** An act that is to begin. */
+export interface NewAuditEntry {
+  principal: Principal;
+  method: string;
+  /** 0: all apps. */
+  appId: number;
+  target: string;
+  requestJson: string;
+  beforeJson: string;
+  beginTimeMs: number;
+}
+
+/** How an act ended. */
+export interface AuditEnd {
+  afterJson: string;
+  outcome: string;
+}
+
+/** An act; without an end as long as that is not known. */
+export interface AuditEntry extends NewAuditEntry {
+  auditId: string;
+  end: AuditEnd | undefined;
+}
+
+/** Which acts. Every member that is set must hold. */
+export interface AuditFilter {
+  appId?: number;
+  principalKind?: PrincipalKind;
+  principalId?: string;
+  method?: string;
+  target?: string;
+  /** `startMs` ≤ begin time < `endMs`. */
+  startMs?: number;
+  endMs?: number;
+}
 
 /** Which part of a result. */
 export interface PageRequest {

@@ -2,11 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Store } from "../../src/storage/storage.ts";
+import { auditConformance } from "./conformance/audit.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
 import { feedConformance } from "./conformance/feed.ts";
 import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
+import { keysConformance } from "./conformance/keys.ts";
 import { listsConformance } from "./conformance/lists.ts";
 import {
   append,
@@ -24,7 +26,17 @@ import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
-import { appId, baseMs, createdEvent, listEntry, richDecision, sampleDecision, samplePolicy } from "./samples.ts";
+import {
+  appId,
+  baseMs,
+  createdEvent,
+  listEntry,
+  richDecision,
+  sampleAuditEntry,
+  sampleDecision,
+  sampleKey,
+  samplePolicy,
+} from "./samples.ts";
 
 /** Checks a store. `open` makes a new and empty one each time. */
 export function storeConformance(name: string, open: OpenStore): void {
@@ -40,6 +52,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     factsConformance(open);
     policiesConformance(open);
     feedConformance(open);
+    keysConformance(open);
+    auditConformance(open);
 
     describe("the whole", () => {
       const current = eachWithStore(open);
@@ -136,6 +150,15 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     latestPosition: () => store.latestPosition(),
     earliestPosition: () => store.earliestPosition(),
     onChange: () => store.onChange(() => {}),
+    createKey: () => store.createKey(sampleKey("k1")),
+    getKey: () => store.getKey("k1"),
+    listKeys: () => store.listKeys(page),
+    revokeKey: () => store.revokeKey("k1", { revoker: "", timeMs: baseMs }),
+    noteKeyUse: () => store.noteKeyUse("k1", baseMs),
+    onKeyChange: () => store.onKeyChange(() => {}),
+    beginAuditEntry: () => store.beginAuditEntry(sampleAuditEntry()),
+    endAuditEntry: () => store.endAuditEntry("aud-000000000001", { afterJson: "", outcome: "OK" }),
+    listAuditEntries: () => store.listAuditEntries({}, page),
     countShadow: () => store.countShadow({ startMs: 0, endMs: baseMs, shadowVersion: undefined }),
   };
 }

@@ -2,10 +2,12 @@
 import { createHash } from "node:crypto";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Role } from "../../gen/gatehouse/v1/access_pb.ts";
+import { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import { type Decision, DecisionSchema, Effect, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { type Event, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { type ListEntry, ListEntrySchema } from "../../gen/gatehouse/v1/list_service_pb.ts";
-import type { PublishedPolicy, Reservation } from "../../src/storage/storage.ts";
+import type { ApiKey, NewAuditEntry, PublishedPolicy, Reservation } from "../../src/storage/storage.ts";
 import { normalize } from "../../src/text/normalize.ts";
 
 export const appId = 1_400_000_000;
@@ -146,4 +148,34 @@ export function samplePolicy(text: string, publishTimeMs = baseMs): PublishedPol
 /** A reservation for an hour. */
 export function reservationOf(owner: string, name: string, lapseMs = baseMs + 3_600_000): Reservation {
   return { owner, normalizedName: normalize(name), lapseMs };
+}
+
+export function sampleKey(keyId: string, init: Partial<ApiKey> = {}): ApiKey {
+  return {
+    keyId,
+    name: "console",
+    roles: [Role.VIEWER],
+    appIds: [],
+    secretDigest: new Uint8Array(createHash("sha256").update(keyId).digest()),
+    creator: "",
+    createTimeMs: baseMs,
+    expireTimeMs: undefined,
+    revoker: "",
+    revokeTimeMs: undefined,
+    lastUseTimeMs: undefined,
+    ...init,
+  };
+}
+
+export function sampleAuditEntry(init: Partial<NewAuditEntry> = {}): NewAuditEntry {
+  return {
+    principal: { kind: PrincipalKind.LOCAL, id: "", name: "" },
+    method: "gatehouse.v1.ListService/AddEntries",
+    appId: 0,
+    target: "",
+    requestJson: "{}",
+    beforeJson: "",
+    beginTimeMs: baseMs,
+    ...init,
+  };
 }

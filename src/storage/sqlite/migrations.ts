@@ -258,6 +258,39 @@ export const migrations: readonly string[] = [
   `
   DROP INDEX decisions_by_time;
   `,
+  `
+  CREATE TABLE keys (
+    key_order INTEGER PRIMARY KEY, -- in the order in which they were made
+    key_id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    roles TEXT NOT NULL, -- JSON: numbers of gatehouse.v1.Role
+    app_ids TEXT NOT NULL, -- JSON; empty: all apps
+    secret_digest TEXT NOT NULL, -- SHA-256, hexadecimal
+    creator TEXT NOT NULL,
+    create_time INTEGER NOT NULL,
+    expire_time INTEGER,
+    revoker TEXT NOT NULL DEFAULT '',
+    revoke_time INTEGER,
+    last_use_time INTEGER
+  ) STRICT;
+
+  CREATE TABLE audit_entries ( -- an entry without an outcome is of an act whose end is not known
+    audit_seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    principal_kind INTEGER NOT NULL,
+    principal_id TEXT NOT NULL,
+    principal_name TEXT NOT NULL,
+    method TEXT NOT NULL,
+    app_id INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    request TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT,
+    outcome TEXT,
+    begin_time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_entries_by_principal ON audit_entries (principal_id);
+  CREATE INDEX audit_entries_by_target ON audit_entries (target);
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

@@ -1,6 +1,6 @@
-// The ids of decisions and events: their sequence number in twelve hexadecimal digits, so that ids sort as the numbers do.
+// The ids of decisions, events and entries of the audit log: their sequence number in twelve hexadecimal digits, so that ids sort as the numbers do.
 
-type Prefix = "dec" | "evt";
+type Prefix = "dec" | "evt" | "aud";
 
 /** The id of a sequence number. */
 export function formatSequenceId(prefix: Prefix, seq: number): string {

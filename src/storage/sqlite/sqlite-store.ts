@@ -6,10 +6,12 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { Store } from "../storage.ts";
 import { createAccounts } from "./accounts.ts";
+import { createAuditLog } from "./audit.ts";
 import { createDecisions } from "./decisions.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
 import { createFeed } from "./feed.ts";
+import { createKeys } from "./keys.ts";
 import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
@@ -62,6 +64,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       ...createLists(reader, writer, lists),
       ...createPolicies(reader, writer, lists),
       ...createFeed(reader, writer),
+      ...createKeys(reader, writer),
+      ...createAuditLog(reader, writer),
       async check() {
         reader.get("SELECT count FROM checks");
         await writer.write(["check"]);

@@ -2,8 +2,10 @@
 import type { Database } from "better-sqlite3";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
+import { auditOperations } from "./write-audit.ts";
 import { decisionAppender, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
 import { eventAppender } from "./write-events.ts";
+import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
 import { prepareTakings } from "./write-takings.ts";
@@ -29,6 +31,8 @@ export function prepareOperations(db: Database): Operations {
       appendShadow: shadowAppender(db, policyIds),
       ...listOperations(db, sequence),
       ...policyOperations(db, sequence, policyIds),
+      ...keyOperations(db),
+      ...auditOperations(db),
       check: checker(db),
     },
     forget() {

@@ -60,6 +60,35 @@ export interface WriteArguments {
   publishPolicy: [version: string, text: string, author: string, reason: string, publishTimeMs: number];
   /** `lists` is JSON of [name, kind] tuples. Results in 1, or in 0 when there is no such version. */
   pointPolicy: [pointer: string, version: string | null, author: string, reason: string, timeMs: number, lists: string];
+  /** `roles` and `appIds` are JSON. Results in 1, or in 0 when the id is taken. */
+  createKey: [
+    keyId: string,
+    name: string,
+    roles: string,
+    appIds: string,
+    secretDigest: string,
+    creator: string,
+    createTimeMs: number,
+    expireTimeMs: number | null,
+  ];
+  /** Results in 1, or in 0 when there is no such key. */
+  revokeKey: [keyId: string, revoker: string, timeMs: number];
+  /** Results in 0. */
+  noteKeyUse: [keyId: string, timeMs: number];
+  /** Results in the number of the new entry. */
+  beginAuditEntry: [
+    principalKind: number,
+    principalId: string,
+    principalName: string,
+    method: string,
+    appId: number,
+    target: string,
+    request: string,
+    before: string,
+    beginTimeMs: number,
+  ];
+  /** Results in 0. */
+  endAuditEntry: [auditSeq: number, after: string, outcome: string];
   /** Writes something that means nothing. Results in 0. */
   check: [];
 }
@@ -98,6 +127,11 @@ export function changesFacts(write: Write): boolean {
     case "appendDecision":
       return write.at(-1) !== null;
     case "appendShadow":
+    case "createKey":
+    case "revokeKey":
+    case "noteKeyUse":
+    case "beginAuditEntry":
+    case "endAuditEntry":
     case "check":
       return false;
     default:

@@ -1,0 +1,95 @@
+// The log of administrative acts, in SQLite.
+import type { PrincipalKind } from "../../../gen/gatehouse/v1/audit_service_pb.ts";
+import { pageOf, parseLogPosition } from "../page-positions.ts";
+import type { AuditEntry, AuditFilter, AuditLog } from "../storage.ts";
+import { nextTurn } from "./next-turn.ts";
+import type { Reader, SqlValue } from "./reader.ts";
+import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
+import type { Writer } from "./writer.ts";
+
+interface AuditRow {
+  audit_seq: number;
+  principal_kind: PrincipalKind;
+  principal_id: string;
+  principal_name: string;
+  method: string;
+  app_id: number;
+  target: string;
+  request: string;
+  before: string;
+  after: string | null;
+  outcome: string | null;
+  begin_time: number;
+}
+
+/** How many entries one statement looks through at most: some milliseconds. */
+const windowSize = 10_000;
+
+/** Creates the log over the two sides of the store. */
+export function createAuditLog(reader: Reader, writer: Writer): AuditLog {
+  return {
+    async beginAuditEntry({ principal, method, appId, target, requestJson, beforeJson, beginTimeMs }) {
+      const { kind, id, name } = principal;
+      const seq = await writer.write(["beginAuditEntry", kind, id, name, method, appId, target, requestJson, beforeJson, beginTimeMs]);
+      return formatSequenceId("aud", seq);
+    },
+
+    async endAuditEntry(auditId, { afterJson, outcome }) {
+      const seq = parseSequenceId("aud", auditId);
+      await (seq === undefined ? writer.write(["check"]) : writer.write(["endAuditEntry", seq, afterJson, outcome]));
+    },
+
+    async listAuditEntries(filter, page) {
+      const { sql, values } = listingOf(filter);
+      const rows: AuditRow[] = [];
+      let below = page.after === undefined ? highestSeq(reader) + 1 : parseLogPosition(page.after);
+      // With one row more than asked for, pageOf can tell whether there is a next page.
+      const wanted = page.size + 1;
+      while (true) {
+        const from = Math.max(0, below - windowSize);
+        rows.push(...reader.all<AuditRow>(sql, from, below, ...values, wanted - rows.length));
+        if (rows.length === wanted || from === 0) break;
+        below = from;
+        await nextTurn();
+      }
+      return pageOf(rows, page.size, entryOf, (row) => String(row.audit_seq));
+    },
+  };
+}
+
+function highestSeq(reader: Reader): number {
+  return reader.get<{ seq: number | null }>("SELECT max(audit_seq) AS seq FROM audit_entries")?.seq ?? 0;
+}
+
+/** The statement of a listing within a window, and its parameters between the window and the limit. */
+function listingOf(filter: AuditFilter): { sql: string; values: SqlValue[] } {
+  const conditions = ["audit_seq >= ?", "audit_seq < ?"];
+  const values: SqlValue[] = [];
+  const ask = (condition: string, value: SqlValue | undefined) => {
+    if (value === undefined) return;
+    conditions.push(condition);
+    values.push(value);
+  };
+  ask("app_id = ?", filter.appId);
+  ask("principal_kind = ?", filter.principalKind);
+  ask("principal_id = ?", filter.principalId);
+  ask("method = ?", filter.method);
+  ask("target = ?", filter.target);
+  ask("begin_time >= ?", filter.startMs);
+  ask("begin_time < ?", filter.endMs);
+  return { sql: `SELECT * FROM audit_entries WHERE ${conditions.join(" AND ")} ORDER BY audit_seq DESC LIMIT ?`, values };
+}
+
+function entryOf(row: AuditRow): AuditEntry {
+  return {
+    auditId: formatSequenceId("aud", row.audit_seq),
+    principal: { kind: row.principal_kind, id: row.principal_id, name: row.principal_name },
+    method: row.method,
+    appId: row.app_id,
+    target: row.target,
+    requestJson: row.request,
+    beforeJson: row.before,
+    beginTimeMs: row.begin_time,
+    end: row.outcome === null ? undefined : { afterJson: row.after ?? "", outcome: row.outcome },
+  };
+}
