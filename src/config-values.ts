@@ -88,16 +88,8 @@ export function readAddress(value: unknown): ListenAddress {
   return { host, port };
 }
 
-export function readLoopbackAddress(value: unknown): ListenAddress {
-  const address = readAddress(value);
-  if (isLoopback(address.host)) return address;
-  throw new Invalid(
-    `refuses to listen on ${address.host}: without authentication only loopback is allowed, such as 127.0.0.1:${address.port}.`,
-  );
-}
-
 /** Whether only this machine can reach the host. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
@@ -106,6 +98,11 @@ export function readDatabase(value: unknown): string {
   if (/^[a-z][a-z0-9+]*:\/\//i.test(path))
     throw new Invalid("only a path to an SQLite file is understood by this version, such as data/gatehouse.db.");
   return path;
+}
+
+/** Text, or undefined for none. */
+export function optionalText(value: unknown): string | undefined {
+  return value === "" || value === null || value === undefined ? undefined : nonEmptyText(value);
 }
 
 function nonEmptyText(value: unknown): string {

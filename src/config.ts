@@ -1,6 +1,7 @@
 // The settings: one table, from which the file, the environment, the checks and the README's table all follow.
 import { readFileSync } from "node:fs";
 import { isMap, isScalar, type Node, parseDocument } from "yaml";
+import { type AuthConfig, authSettings, jwtConfig } from "./config-auth.ts";
 import {
   type AppConfig,
   Invalid,
@@ -9,7 +10,6 @@ import {
   readAddress,
   readApps,
   readDatabase,
-  readLoopbackAddress,
   readPolicyPath,
   wholeNumber,
 } from "./config-values.ts";
@@ -28,6 +28,7 @@ export interface Config {
   };
   api: { listen: ListenAddress };
   grpc: { listen: ListenAddress };
+  auth: AuthConfig;
   database: string;
   /** The policy file; undefined: none, policies come by PolicyService. */
   policy: string | undefined;
@@ -101,16 +102,18 @@ export const settings = {
     key: "api.listen",
     env: "GATEHOUSE_API_LISTEN",
     default: "127.0.0.1:8081",
-    meaning: "Where Connect, gRPC-Web and JSON calls, /healthz, /readyz and /metrics are served. Loopback only.",
-    read: readLoopbackAddress,
+    meaning:
+      "Where Connect, gRPC-Web and JSON calls, /healthz, /readyz and /metrics are served. Beyond loopback only with a way to know callers: see `auth`.",
+    read: readAddress,
   },
   grpcListen: {
     key: "grpc.listen",
     env: "GATEHOUSE_GRPC_LISTEN",
     default: "127.0.0.1:9090",
-    meaning: "Where gRPC calls are served. Loopback only.",
-    read: readLoopbackAddress,
+    meaning: "Where gRPC calls are served. Beyond loopback only with a way to know callers: see `auth`.",
+    read: readAddress,
   },
+  ...authSettings,
   database: {
     key: "database",
     env: "GATEHOUSE_DATABASE",
@@ -204,6 +207,21 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     },
     api: { listen: get(settings.apiListen) },
     grpc: { listen: get(settings.grpcListen) },
+    auth: {
+      required: get(settings.authRequired),
+      bootstrapKey: get(settings.authBootstrapKey),
+      jwt: jwtConfig(
+        {
+          issuer: get(settings.authJwtIssuer),
+          audience: get(settings.authJwtAudience),
+          jwksUrl: get(settings.authJwtJwksUrl),
+          jwksFile: get(settings.authJwtJwksFile),
+          roleClaim: get(settings.authJwtRoleClaim),
+          appClaim: get(settings.authJwtAppClaim),
+        },
+        (problem) => problems.push(problem),
+      ),
+    },
     database: get(settings.database),
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),
@@ -223,7 +241,7 @@ function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** Variables that the commands read, not the service. */
-const clientEnv = new Set(["GATEHOUSE_SERVER", "GATEHOUSE_WEBHOOK_URL", "GATEHOUSE_WEBHOOK_TOKEN", "GATEHOUSE_APP"]);
+const clientEnv = new Set(["GATEHOUSE_SERVER", "GATEHOUSE_WEBHOOK_URL", "GATEHOUSE_WEBHOOK_TOKEN", "GATEHOUSE_APP", "GATEHOUSE_API_KEY"]);
 
 /** The values in a file by the keys of the settings, with where they stand. */
 function readFileValues(text: string, file: string, problems: string[]): Map<string, { where: string; value: unknown }> {

@@ -1,26 +1,32 @@
 // Puts everything together: the only place that knows concrete classes.
+import { randomBytes } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Code, createClient, type Transport } from "@connectrpc/connect";
+import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
+import { AuditService } from "../gen/gatehouse/v1/audit_service_pb.ts";
 import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
 import { FeedService } from "../gen/gatehouse/v1/feed_service_pb.ts";
+import { KeyService } from "../gen/gatehouse/v1/key_service_pb.ts";
 import { ListService } from "../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../gen/gatehouse/v1/moderation_service_pb.ts";
 import { PolicyService } from "../gen/gatehouse/v1/policy_service_pb.ts";
 import type { Config } from "./config.ts";
-import type { ListenAddress } from "./config-values.ts";
+import { isLoopback, type ListenAddress } from "./config-values.ts";
 import { GatehouseError } from "./errors.ts";
 import { createCheckApp } from "./moderation/apps.ts";
+import { createAudit } from "./moderation/audit.ts";
 import { createDecide } from "./moderation/decide.ts";
-import { createExplainDecision } from "./moderation/explain-decision.ts";
+import { createExplainDecision, decisionNotFound } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
 import { createFeed } from "./moderation/feed.ts";
+import { createKeys } from "./moderation/keys.ts";
 import { createLists } from "./moderation/lists.ts";
 import { createPolicies } from "./moderation/policies.ts";
 import { createPoliciesInForce } from "./moderation/policies-in-force.ts";
 import { createPolicyFile, type PolicyFileLoaded } from "./moderation/policy-file.ts";
+import { createPublishPolicyFile } from "./moderation/publish-policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
@@ -28,14 +34,21 @@ import { compilePolicy } from "./policy/compile.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
+import { createAuditService } from "./rpc/audit-service.ts";
+import { createAuditSubjects } from "./rpc/audit-subjects.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
 import { createDecisionService } from "./rpc/decision-service.ts";
 import { createFeedService } from "./rpc/feed-service.ts";
 import { createGrpcDoor } from "./rpc/grpc-door.ts";
 import { serve } from "./rpc/implementation.ts";
+import type { Subjects } from "./rpc/interceptors/access.ts";
+import { createAuditInterceptor } from "./rpc/interceptors/audit.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
+import { createKeyService } from "./rpc/key-service.ts";
 import { createListService } from "./rpc/list-service.ts";
+import { assertKnowable, createListenerAccess } from "./rpc/listener-access.ts";
 import { createLocalDoor } from "./rpc/local-door.ts";
+import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore } from "./storage/sqlite/sqlite-store.ts";
@@ -88,6 +101,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const store = await openSqliteStore({ path: config.database });
   closers.push(() => store.close());
 
+  const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
+
   const inForce = createPoliciesInForce({ store });
   const policies = createPolicies({ store, compile: compilePolicy, onChanged: (pointer) => inForce.takeUp(pointer), now });
   await takeUpPolicies();
@@ -112,21 +127,41 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     serve(AccountService, createAccountService({ store })),
     serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
     serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
+    serve(KeyService, createKeyService({ keys: createKeys({ store, checkApp, randomBytes, now }) })),
+    serve(AuditService, createAuditService({ audit })),
     serve(FeedService, createFeedService({ feed: createFeed({ store, stopping: streams.signal }) })),
   ];
   const onInternalError = (error: unknown) => log.error({ error }, "a call failed by a mistake in Gatehouse");
-  const localDoor = createLocalDoor({
-    services,
-    interceptors: createInterceptors({
-      onCall: ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs),
-      onInternalError,
-    }),
-    onLateError: onInternalError,
-  });
+  const descs = services.map(({ service }) => service);
+  const subjects: Subjects = {
+    decision_id: { appOf: async (id) => (await store.getDecision(id))?.appId, notFound: decisionNotFound },
+  };
+  const accessOf = readMethodAccess(descs, Object.keys(subjects));
+  const auditing = createAuditInterceptor({ accessOf, subjects: createAuditSubjects({ store }), audit });
+  const openDoor = (access?: Interceptor) =>
+    createLocalDoor({
+      services,
+      interceptors: createInterceptors({
+        onCall: ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs),
+        onInternalError,
+        ...(access && { access }),
+        audit: auditing,
+      }),
+      onLateError: onInternalError,
+    });
+  const localDoor = openDoor();
+  const requiresKey = ({ host }: ListenAddress) => config.auth.required === "always" || !isLoopback(host);
+  const isRequired = { api: requiresKey(config.api.listen), grpc: requiresKey(config.grpc.listen) };
+  await assertKnowable(config, isRequired, store, now());
+  const access = createListenerAccess({ ...config.auth, store, accessOf, subjects, isRequired, onTrouble: createTroubleReporter(), now });
 
   let stopping = false;
-  const descs = services.map(({ service }) => service);
-  const grpcDoor = createGrpcDoor({ localDoor, services: descs, onInternalError });
+  const grpcDoor = createGrpcDoor({
+    localDoor: openDoor(access.grpc),
+    services: descs,
+    onInternalError,
+    reflection: !isRequired.grpc,
+  });
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
     inForce.live();
@@ -134,7 +169,12 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   };
   const apiServer = createServer(
     callArrival,
-    createApiListener({ connectDoor: createConnectDoor({ localDoor, services: descs, onInternalError }), ready, metrics: metrics.render }),
+    createApiListener({
+      connectDoor: createConnectDoor({ localDoor: openDoor(access.api), services: descs, onInternalError }),
+      ready,
+      metrics: metrics.render,
+      checkMetricsReader: access.checkMetricsReader,
+    }),
   );
   const passOn = createPassOn({ forwards: config.forward, taps: config.tap, onPassedOn: createPassOnReporter(), now });
   closers.push(() => passOn.close());
@@ -185,7 +225,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       if (!hadPolicy) log.warn({}, "no policy is live, and no policy file is set: publish one with `gatehouse policy publish --activate`");
       return;
     }
-    const file = createPolicyFile(path, (text) => policies.publish(text, { author: "policy file", reason: path }, "live"));
+    const file = createPolicyFile(path, createPublishPolicyFile({ store, policies, audit }));
     const loaded = await file.load();
     reportPolicy(path, loaded);
     if (loaded.kind === "refused" && !hadPolicy) {
@@ -218,6 +258,13 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       if (problem === undefined) return;
       const burst = gate(`${kind} ${commands} ${outcome}`);
       if (burst !== undefined) log.warn({ kind, commands, outcome, problem, leftOut: burst.leftOut }, "a webhook could not be passed on");
+    };
+  }
+
+  function createTroubleReporter(): (error: unknown, text: string) => void {
+    const gate = createBurstGate(burstQuietMs, now);
+    return (error, text) => {
+      if (gate(text) !== undefined) log.warn({ error }, text);
     };
   }
 

@@ -1,5 +1,8 @@
 // The api listener: the Connect door, and what operators ask: /healthz, /readyz, /metrics.
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { Code } from "@connectrpc/connect";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
+import { toWireError } from "./wire-error.ts";
 
 /** What the listener needs. */
 export interface ApiListenerDeps {
@@ -9,10 +12,12 @@ export interface ApiListenerDeps {
   ready(): Promise<void>;
   /** Renders the metrics. */
   metrics(): Promise<{ contentType: string; text: string }>;
+  /** Resolves when the caller with this Authorization header may read the metrics; rejects with the reason when not. */
+  checkMetricsReader(authorization: string | undefined): Promise<void>;
 }
 
-export function createApiListener({ connectDoor, ready, metrics }: ApiListenerDeps): RequestListener {
-  const pages: Record<string, () => Promise<{ status: number; contentType: string; text: string }>> = {
+export function createApiListener({ connectDoor, ready, metrics, checkMetricsReader }: ApiListenerDeps): RequestListener {
+  const pages: Record<string, (req: IncomingMessage) => Promise<Page>> = {
     "/healthz": async () => ({ status: 200, contentType: "application/json", text: '{"status":"ok"}\n' }),
     "/readyz": async () => {
       try {
@@ -23,7 +28,14 @@ export function createApiListener({ connectDoor, ready, metrics }: ApiListenerDe
         return { status: 503, contentType: "application/json", text: `${JSON.stringify({ status: "not ready", reason })}\n` };
       }
     },
-    "/metrics": async () => ({ status: 200, ...(await metrics()) }),
+    "/metrics": async (req) => {
+      try {
+        await checkMetricsReader(req.headers.authorization);
+      } catch (error) {
+        return refusal(error);
+      }
+      return { status: 200, ...(await metrics()) };
+    },
   };
   return (req, res) => {
     const path = (req.url ?? "").split("?", 1)[0] ?? "";
@@ -31,8 +43,21 @@ export function createApiListener({ connectDoor, ready, metrics }: ApiListenerDe
     if (page === undefined) connectDoor(req, res);
     else if (req.method !== "GET" && req.method !== "HEAD")
       send(req, res, 405, "text/plain", "This page is read with GET.\n", { Allow: "GET, HEAD" });
-    else page().then(({ status, contentType, text }) => send(req, res, status, contentType, text));
+    else page(req).then(({ status, contentType, text, headers }) => send(req, res, status, contentType, text, headers));
   };
+}
+
+interface Page {
+  status: number;
+  contentType: string;
+  text: string;
+  headers?: Record<string, string>;
+}
+
+function refusal(error: unknown): Page {
+  const { code, rawMessage } = toWireError(error, () => {});
+  const headers: Record<string, string> = code === Code.Unauthenticated ? { "WWW-Authenticate": "Bearer" } : {};
+  return { status: codeToHttpStatus(code), contentType: "text/plain; charset=utf-8", text: `${rawMessage}\n`, headers };
 }
 
 function send(req: IncomingMessage, res: ServerResponse, status: number, contentType: string, text: string, headers = {}): void {

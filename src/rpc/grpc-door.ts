@@ -21,6 +21,8 @@ export interface GrpcDoorOptions {
   maxReceiveBytes?: number;
   /** How many calls one connection may have open. Default: 1000. */
   maxConcurrentCalls?: number;
+  /** Whether anyone may ask for the schema by reflection. Default: true. */
+  reflection?: boolean;
 }
 
 /** A gRPC server. */
@@ -62,8 +64,7 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const healthNames = ["", ...options.services.map((service) => service.typeName)];
   const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "NOT_SERVING"])));
   health.addToServer(server);
-  const listed = [...options.services.map((service) => service.typeName), healthServiceName];
-  new ReflectionService(reflectionPackage(options.services), { services: listed }).addToServer(server);
+  if (options.reflection ?? true) addReflection(server, options.services);
 
   const setServing = (serving: boolean) => {
     for (const name of healthNames) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
@@ -86,6 +87,11 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
       });
     },
   };
+}
+
+function addReflection(server: Server, services: readonly DescService[]): void {
+  const listed = [...services.map((service) => service.typeName), healthServiceName];
+  new ReflectionService(reflectionPackage(services), { services: listed }).addToServer(server);
 }
 
 function bind(server: Server, address: string): Promise<number> {

@@ -10,6 +10,7 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { Caller } from "./caller.ts";
 
 /** What an implementation may know of a call besides its request. */
 export interface CallContext {
@@ -22,6 +23,8 @@ export interface CallContext {
   readonly deadlineMs: number | undefined;
   /** The caller's headers, or its gRPC metadata. Made when it is first asked for. */
   readonly header: Headers;
+  /** Who calls, as the door through which the call came knows it. */
+  readonly caller: Caller;
 }
 
 /**

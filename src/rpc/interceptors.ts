@@ -5,7 +5,26 @@ import { createTelemetryInterceptor, type OnCall } from "./interceptors/telemetr
 import { createValidateInterceptor } from "./interceptors/validate.ts";
 import type { OnInternalError } from "./wire-error.ts";
 
-/** Outermost first: telemetry sees the codes that errors get, and errors sees what validation refuses. */
-export function createInterceptors(hooks: { onCall: OnCall; onInternalError: OnInternalError }): readonly Interceptor[] {
-  return [createTelemetryInterceptor(hooks.onCall), createErrorInterceptor(hooks.onInternalError), createValidateInterceptor()];
+/** What the interceptors need. */
+export interface InterceptorDeps {
+  onCall: OnCall;
+  onInternalError: OnInternalError;
+  /** Decides who may pass. Undefined: callers in our own process, who may do everything. */
+  access?: Interceptor;
+  /** Keeps administrative acts. Undefined: nobody does. */
+  audit?: Interceptor;
+}
+
+/**
+ * Outermost first: telemetry sees the codes that errors get, and errors sees what the others refuse. Who may not call learns nothing of what is
+ * wrong with a request, and what is wrong is no act to be kept.
+ */
+export function createInterceptors({ onCall, onInternalError, access, audit }: InterceptorDeps): readonly Interceptor[] {
+  return [
+    createTelemetryInterceptor(onCall),
+    createErrorInterceptor(onInternalError),
+    ...(access === undefined ? [] : [access]),
+    createValidateInterceptor(),
+    ...(audit === undefined ? [] : [audit]),
+  ];
 }

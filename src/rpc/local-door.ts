@@ -12,6 +12,7 @@ import {
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../errors.ts";
 import { runWithin } from "./call-limits.ts";
+import { type Caller, processCaller } from "./caller.ts";
 import type { CallContext, ServedService } from "./implementation.ts";
 import { type MethodFunction, produceAnswers } from "./local-stream.ts";
 import { type OnInternalError, toWireError } from "./wire-error.ts";
@@ -91,11 +92,29 @@ export function createLocalDoor(options: LocalDoorOptions): Transport {
   };
 }
 
+/** What interceptors may know of a call and do with it besides what Connect gives them. */
+export interface InterceptedCall extends CallContext {
+  /** The Authorization header, joined by `, ` when there are several; undefined when there is none. Does not make the other headers. */
+  readonly authorization: string | undefined;
+  /** Who calls; a caller in our own process until an interceptor says otherwise. */
+  caller: Caller;
+}
+
+/** The call of a request that came through a local door. */
+export function callOf(request: Parameters<Next>[0]): InterceptedCall {
+  return (request as typeof request & { readonly call: LocalCall }).call;
+}
+
+/** The same unary request with another message. */
+export function withMessage(request: UnaryRequest, message: Message): UnaryRequest {
+  return message === request.message ? request : new LocalRequest(request, message, callOf(request) as LocalCall, request.contextValues);
+}
+
 /** The innermost step: calls the implementation. */
 function answer(method: DescMethod, run: MethodFunction, onLateError: OnInternalError): Next {
   const { output } = method;
   return async (request) => {
-    const { call } = request as typeof request & { readonly call: LocalCall };
+    const call = callOf(request);
     if (request.stream) {
       const message = produceAnswers(method, run, request.message, call);
       return { stream: true, service: method.parent, method: request.method, header: new Headers(), trailer: new Headers(), message };
@@ -121,7 +140,8 @@ const neverAborted = new AbortController().signal;
 type HeaderInit = ConstructorParameters<typeof Headers>[0];
 
 /** What is known of one call. A class, so that its getters cost a call nothing until they are asked. */
-class LocalCall implements CallContext {
+class LocalCall implements InterceptedCall {
+  caller = processCaller;
   readonly signal: AbortSignal | undefined;
   readonly deadlineMs: number | undefined;
   readonly #headerInit: HeaderInit;
@@ -137,6 +157,18 @@ class LocalCall implements CallContext {
     this.#header ??= new Headers(this.#headerInit);
     return this.#header;
   }
+
+  get authorization(): string | undefined {
+    const init = this.#headerInit;
+    if (init === undefined) return undefined;
+    if (init instanceof Headers) return init.get("authorization") ?? undefined;
+    if (!Array.isArray(init)) return this.header.get("authorization") ?? undefined;
+    let found: string | undefined;
+    for (const [name, value] of init) {
+      if (name === "authorization" || name?.toLowerCase() === "authorization") found = found === undefined ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
 }
 
 /** A unary request as interceptors see it. */
@@ -150,7 +182,12 @@ class LocalRequest implements UnaryRequest {
   readonly call: LocalCall;
   #contextValues: ContextValues | undefined;
 
-  constructor(route: Route, message: Message, call: LocalCall, contextValues: ContextValues | undefined) {
+  constructor(
+    route: Pick<Route, "service" | "method" | "url">,
+    message: Message,
+    call: LocalCall,
+    contextValues: ContextValues | undefined,
+  ) {
     this.service = route.service;
     this.method = route.method as UnaryRequest["method"];
     this.url = route.url;

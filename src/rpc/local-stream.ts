@@ -28,6 +28,7 @@ export async function* produceAnswers(
     get header() {
       return call.header;
     },
+    caller: call.caller,
   };
   try {
     const answers = start(method, run, untilAborted(requests, end.signal), context);

@@ -79,7 +79,7 @@ export type AuditEntry = Message<"gatehouse.v1.AuditEntry"> & {
   principal?: Principal | undefined;
 
   /**
-   * What was called, such as `gatehouse.v1.ListService/AddEntries`.
+   * What was called, such as `gatehouse.v1.ListService/AddEntries`; `policy file` when the policy file changed.
    *
    * @generated from field: string method = 4;
    */
@@ -100,8 +100,8 @@ export type AuditEntry = Message<"gatehouse.v1.AuditEntry"> & {
   target: string;
 
   /**
-   * The request as JSON. Long texts stand as their SHA-256 and size, long lists as their first items, SHA-256 and size; of a stream, its first
-   * message, and the number and SHA-256 of all.
+   * The request as JSON; of a stream, its first message. A text of more than 200 characters stands as its SHA-256 and size, a list of more than
+   * 20 items as its first 20, SHA-256 and size.
    *
    * @generated from field: string request_json = 7;
    */
@@ -115,7 +115,8 @@ export type AuditEntry = Message<"gatehouse.v1.AuditEntry"> & {
   beforeJson: string;
 
   /**
-   * What the target was after it, as JSON; empty when it was not there any more, when nothing could be told, or when the act failed.
+   * What the target was after it, as JSON; empty when it was not there any more, when nothing could be told, or when the act failed. Of a
+   * stream, also how many messages came, and the SHA-256 of all.
    *
    * @generated from field: string after_json = 9;
    */
