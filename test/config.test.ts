@@ -18,6 +18,7 @@ describe("settings", () => {
       },
       api: { listen: { host: "127.0.0.1", port: 8081 } },
       grpc: { listen: { host: "127.0.0.1", port: 9090 } },
+      auth: { required: "auto", bootstrapKey: undefined, jwt: undefined },
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
       reservationSeconds: 300,
@@ -63,12 +64,12 @@ describe("settings", () => {
 
   it("are all checked before anything is said", () => {
     const text = "webhok: {}\nwebhook: { budget_ms: soon, fallback: { create_account: maybe } }\nlog: { level: 3 }";
-    expect(problemsOf(text, { GATEHOUSE_API_LISTEN: "0.0.0.0:1" })).toEqual([
+    expect(problemsOf(text, { GATEHOUSE_API_LISTEN: "0.0.0.0" })).toEqual([
       "g.yaml:1: webhok: no such setting.",
       'apps: at least one app must be given, by its SDKAppID: set GATEHOUSE_APPS=1400000000, or "apps" in the file.',
       'g.yaml:2: webhook.budget_ms: must be a whole number from 10 to 1900, not "soon".',
       'g.yaml:2: webhook.fallback.create_account: must be one of allow, deny, not "maybe".',
-      "GATEHOUSE_API_LISTEN: refuses to listen on 0.0.0.0: without authentication only loopback is allowed, such as 127.0.0.1:1.",
+      'GATEHOUSE_API_LISTEN: must be host:port, such as 127.0.0.1:8080, not "0.0.0.0".',
       'g.yaml:3: log.level: must be one of trace, debug, info, warn, error, silent, not "3".',
     ]);
   });
@@ -94,14 +95,30 @@ describe("settings", () => {
     ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', fallback: maybe }]", 'must be "allow" or "deny"'],
     ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', retries: 3 }]", 'a forward has no "retries"'],
     ["apps: [5]\ntap: [{ commands: '*', url: 'http://x/', fallback: deny }]", "a tap has no fallback"],
+    ["apps: [5]\nauth: { required: never }", "must be one of auto, always"],
+    ["apps: [5]\nauth: { bootstrap_key: 'short' }", "must be 32 to 500 characters"],
+    ["apps: [5]\nauth: { jwt: { issuer: a, jwks_file: b } }", "tokens cannot be checked without auth.jwt.audience: set that"],
+    ["apps: [5]\nauth: { jwt: { audience: a } }", "without auth.jwt.issuer, one of auth.jwt.jwks_url and auth.jwt.jwks_file"],
+    ["apps: [5]\nauth: { jwt: { issuer: a, audience: b, jwks_file: c, jwks_url: 'https://d' } }", "set jwks_url or jwks_file, not both"],
+    ["apps: [5]\nauth: { jwt: { issuer: a, audience: b, jwks_url: 'http://d' } }", "must be an https address"],
     ["apps: [", "g.yaml:"],
     ["- a", "the file must be a mapping of settings"],
   ])("refuse %j", (text, message) => {
     expect(problemsOf(text).join("\n")).toContain(message);
   });
 
+  it("take the issuer of tokens, and never repeat a bootstrap key", () => {
+    const text = "apps: [5]\nauth: { jwt: { issuer: a, audience: b, jwks_url: 'http://127.0.0.1:1/keys', app_claim: apps } }";
+    expect(readConfig({ GATEHOUSE_AUTH_BOOTSTRAP_KEY: "k".repeat(32) }, text, "g").config?.auth).toEqual({
+      required: "auto",
+      bootstrapKey: "k".repeat(32),
+      jwt: { issuer: "a", audience: "b", jwks: { url: "http://127.0.0.1:1/keys" }, roleClaim: "gatehouse_roles", appClaim: "apps" },
+    });
+    expect(problemsOf("apps: [5]", { GATEHOUSE_AUTH_BOOTSTRAP_KEY: "secret".repeat(100) }).join()).not.toContain("secret");
+  });
+
   it("warn of variables that look like settings: container platforms make some", () => {
-    const read = readConfig({ GATEHOUSE_APPS: "5", GATEHOUSE_POLICEY: "x", GATEHOUSE_SERVER: "y" }, "", "g");
+    const read = readConfig({ GATEHOUSE_APPS: "5", GATEHOUSE_POLICEY: "x", GATEHOUSE_SERVER: "y", GATEHOUSE_API_KEY: "z" }, "", "g");
     expect(read.config === undefined ? [] : read.warnings).toEqual([
       'GATEHOUSE_POLICEY: no such setting; ignored. Did you mean "GATEHOUSE_POLICY"?',
     ]);

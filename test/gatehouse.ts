@@ -33,6 +33,7 @@ export async function startGatehouse({
   locale,
   forward,
   folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
+  now = Date.now,
 }: {
   policy?: string;
   env?: Record<string, string>;
@@ -41,6 +42,7 @@ export async function startGatehouse({
   /** Forwards with what only the file can set. */
   forward?: object[];
   folder?: string;
+  now?: () => number;
 } = {}): Promise<TestGatehouse> {
   const policyFile = policy === undefined ? "config/policy.yaml" : join(folder, "policy.yaml");
   if (policy !== undefined) writeFileSync(policyFile, policy);
@@ -60,7 +62,7 @@ export async function startGatehouse({
   const { config, problems } = readConfig(settings, JSON.stringify(file), "none");
   if (config === undefined) throw new Error(problems.join("\n"));
   const log: string[] = [];
-  const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }));
+  const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }), now);
   const webhookUrl = `http://127.0.0.1:${server.webhook.port}`;
   return {
     server,

@@ -53,7 +53,7 @@ async function list(args: readonly string[], io: Io): Promise<number> {
     owner: flags.owner ?? "",
     state: flags.state === undefined ? AccountState.UNSPECIFIED : readChoice("--state", flags.state, states),
   };
-  const { items, nextPageToken } = await withClient(AccountService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(AccountService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listAccounts({ ...filter, ...page });
       return { items: response.accounts, nextPageToken: response.nextPageToken };
@@ -74,7 +74,7 @@ async function get(args: readonly string[], io: Io): Promise<number> {
   if (app === "") throw new UsageError("accounts get needs --app (or GATEHOUSE_APP): the same account id can be in several apps.");
   const key = { appId: readAppId("--app", app), accountId };
   const window = readWindow(flags);
-  const { account, events, nextPageToken } = await withClient(AccountService, flags.server, io, async (client) => {
+  const { account, events, nextPageToken } = await withClient(AccountService, flags, io, async (client) => {
     const response = await client.getAccount(key);
     const { items, nextPageToken } = await readPages(window, async (page) => {
       const { events, nextPageToken } = await client.listAccountEvents({ ...key, ...page });

@@ -1,10 +1,10 @@
 // How commands call the RPC: the connection, pages, and errors in words.
 
 import type { DescService } from "@bufbuild/protobuf";
-import { Code, type Client as ConnectClient, type ConnectError, createClient } from "@connectrpc/connect";
+import { Code, type Client as ConnectClient, type ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { CommandError, type Io, readAddress } from "./command.ts";
+import { CommandError, type Io, readAddress, UsageError } from "./command.ts";
 import { safe } from "./text.ts";
 
 const defaultServer = "http://127.0.0.1:8081";
@@ -13,11 +13,12 @@ const timeoutMs = 10_000;
 /** As many items as a server gives in one page. */
 const largestPage = 1000;
 
-/** The flag of every command that calls the RPC. */
-export const serverOption = { server: { type: "string" } } as const;
+/** The flags of every command that calls the RPC. */
+export const serverOption = { server: { type: "string" }, key: { type: "string" } } as const;
 
-/** The lines about that flag in a command's usage. */
-export const serverUsage = `  --server URL         the api listener (default: GATEHOUSE_SERVER, or ${defaultServer})`;
+/** The lines about those flags in a command's usage. */
+export const serverUsage = `  --server URL         the api listener (default: GATEHOUSE_SERVER, or ${defaultServer})
+  --key K              the API key or token (default: GATEHOUSE_API_KEY, which others on this machine cannot see)`;
 
 /** Which part of a list to read. */
 export interface Window {
@@ -27,16 +28,17 @@ export interface Window {
   pageToken: string;
 }
 
-/** Runs `use` with a client of the service at `--server`. A server that cannot be reached is a CommandError that says where and what to do. */
+/** Runs `use` with a client of the service at `--server`, which shows `--key`. A server that cannot be reached is a CommandError that says where and what to do. */
 export async function withClient<S extends DescService, T>(
   service: S,
-  server: string | undefined,
+  { server, key }: { server?: string; key?: string },
   io: Io,
   use: (client: ConnectClient<S>) => Promise<T>,
 ): Promise<T> {
   const url = readAddress("--server", server ?? (io.env.GATEHOUSE_SERVER || defaultServer));
   const baseUrl = url.href.replace(/\/$/, "");
-  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", defaultTimeoutMs: timeoutMs });
+  const interceptors = showCredential(key ?? (io.env.GATEHOUSE_API_KEY || undefined));
+  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", defaultTimeoutMs: timeoutMs, interceptors });
   try {
     return await use(createClient(service, transport));
   } catch (error) {
@@ -44,6 +46,19 @@ export async function withClient<S extends DescService, T>(
     if (unreachable !== undefined) throw new CommandError(unreachable);
     throw error;
   }
+}
+
+/** Sends the key with every call. It is never repeated in a message. */
+function showCredential(key: string | undefined): Interceptor[] {
+  if (key === undefined) return [];
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw new UsageError("--key or GATEHOUSE_API_KEY is no key: it must be printable characters without spaces. Paste it whole.");
+  }
+  const show: Interceptor = (next) => (request) => {
+    request.header.set("Authorization", `Bearer ${key}`);
+    return next(request);
+  };
+  return [show];
 }
 
 /** Reads pages until the limit or the end. `nextPageToken` is empty at the end. */

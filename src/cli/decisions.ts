@@ -68,7 +68,7 @@ async function list(args: readonly string[], io: Io): Promise<number> {
     verdict: flags.verdict === undefined ? Verdict.UNSPECIFIED : readChoice("--verdict", flags.verdict, verdicts),
   };
   const window = { limit: readInteger("--limit", flags.limit ?? defaultLimit, 1, 1_000_000), pageToken: flags["page-token"] ?? "" };
-  const { items, nextPageToken } = await withClient(DecisionService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(DecisionService, flags, io, (client) =>
     readPages(window, async (page) => {
       const response = await client.listDecisions({ ...filter, ...page });
       return { items: response.decisions, nextPageToken: response.nextPageToken };
@@ -85,7 +85,7 @@ async function get(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...serverOption, json: { type: "boolean" } });
   const [decisionId] = positionals;
   if (decisionId === undefined || positionals.length > 1) throw new UsageError("decisions get needs exactly one decision id.");
-  const { decision } = await withClient(DecisionService, flags.server, io, (client) => client.getDecision({ decisionId }));
+  const { decision } = await withClient(DecisionService, flags, io, (client) => client.getDecision({ decisionId }));
   if (decision === undefined) return 1;
   io.stdout.write(flags.json ? `${JSON.stringify(toJson(DecisionSchema, decision))}\n` : describe(decision));
   return 0;
@@ -95,7 +95,7 @@ async function explain(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...serverOption, json: { type: "boolean" } });
   const [decisionId] = positionals;
   if (decisionId === undefined || positionals.length > 1) throw new UsageError("decisions explain needs exactly one decision id.");
-  const explained = await withClient(DecisionService, flags.server, io, (client) => client.explainDecision({ decisionId }));
+  const explained = await withClient(DecisionService, flags, io, (client) => client.explainDecision({ decisionId }));
   if (explained.decision === undefined) return 1;
   if (flags.json) io.stdout.write(`${JSON.stringify(toJson(ExplainDecisionResponseSchema, explained))}\n`);
   else io.stdout.write(`${describeBriefly(explained.decision)}\n${describeExplanation(explained)}`);

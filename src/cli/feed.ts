@@ -54,7 +54,7 @@ async function tail(args: readonly string[], io: Io): Promise<number> {
   if (positionals.length > 0) throw new UsageError(`feed tail takes no arguments, but got "${positionals.join(" ")}".`);
   const place = { ...readFrom(flags.from ?? "now"), filter: readFilter(flags, io) };
   const { tailFeed } = await import("./feed/tail.ts");
-  await withClient(FeedService, flags.server, io, (client) => tailFeed(client, place, flags.json ?? false, io));
+  await withClient(FeedService, flags, io, (client) => tailFeed(client, place, flags.json ?? false, io));
   return 0;
 }
 
@@ -69,7 +69,7 @@ async function exportFile(args: readonly string[], io: Io): Promise<number> {
   const place = { cursor: "", start: FeedStart.BEGINNING, filter: readFilter(flags, io) };
   const settings = { place, output: flags.output, untilNow: flags["until-now"] ?? false };
   const { exportFeed } = await import("./feed/export.ts");
-  await withClient(FeedService, flags.server, io, (client) => exportFeed(client, settings, io));
+  await withClient(FeedService, flags, io, (client) => exportFeed(client, settings, io));
   return 0;
 }
 

@@ -70,7 +70,7 @@ const originOptions = { ...authorOptions, source: { type: "string" }, expires: {
 async function list(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, commonOptions);
   if (positionals.length > 0) throw new UsageError(`lists list takes no arguments, but got "${positionals.join(" ")}".`);
-  const response = await withClient(ListService, flags.server, io, (client) => client.listLists({}));
+  const response = await withClient(ListService, flags, io, (client) => client.listLists({}));
   if (flags.json) {
     for (const found of response.lists) io.stdout.write(`${JSON.stringify(toJson(ListSchema, found))}\n`);
   } else if (response.lists.length === 0) {
@@ -88,7 +88,7 @@ async function show(args: readonly string[], io: Io): Promise<number> {
   const [list] = positionals;
   if (list === undefined || positionals.length > 1) throw new UsageError("lists show needs exactly one list.");
   const request = { list, prefix: flags.prefix ?? "", contains: flags.contains ?? "" };
-  const { items, nextPageToken } = await withClient(ListService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(ListService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listEntries({ ...request, ...page });
       return { items: response.entries, nextPageToken: response.nextPageToken };
@@ -117,7 +117,7 @@ async function add(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, ...originOptions });
   const { list, values } = readEdit("add", positionals);
   const { author, ...origin } = readOrigin(flags, io);
-  const count = await withClient(ListService, flags.server, io, (client) =>
+  const count = await withClient(ListService, flags, io, (client) =>
     inParts(values, async (part) => {
       const entries = part.map((value) => ({ value, ...origin }));
       return (await client.addEntries({ list, author, entries })).addedCount;
@@ -132,7 +132,7 @@ async function remove(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, ...authorOptions });
   const { list, values } = readEdit("remove", positionals);
   const by = { author: readAuthor(flags.author, io), reason: flags.reason ?? "" };
-  const count = await withClient(ListService, flags.server, io, (client) =>
+  const count = await withClient(ListService, flags, io, (client) =>
     inParts(values, async (part) => (await client.removeEntries({ list, values: part, ...by })).removedCount),
   );
   const rest = values.length === count ? "" : `; ${values.length - count} not on it`;
@@ -150,7 +150,7 @@ async function importFile(args: readonly string[], io: Io): Promise<number> {
   // Loaded only here: the other subcommands start faster without the rules of the schema.
   const [{ importEntries }, { openFile, readEntries }] = await Promise.all([import("./lists/import.ts"), import("./lists/entry-file.ts")]);
   const name = path === "-" ? "standard input" : path;
-  const { received, added, expired, progress } = await withClient(ListService, flags.server, io, (client) =>
+  const { received, added, expired, progress } = await withClient(ListService, flags, io, (client) =>
     importEntries(client, readEntries(openFile(path), name, format), { list, name, ...origin }, io),
   );
   if (flags.json) {
@@ -169,7 +169,7 @@ async function exportFile(args: readonly string[], io: Io): Promise<number> {
   if (list === undefined || positionals.length > 1) throw new UsageError("lists export needs exactly one list.");
   const { exportEntries } = await import("./lists/export.ts");
   const settings = { list, output: flags.output, json: flags.json ?? false };
-  await withClient(ListService, flags.server, io, (client) => exportEntries(client, settings, io));
+  await withClient(ListService, flags, io, (client) => exportEntries(client, settings, io));
   return 0;
 }
 
@@ -177,7 +177,7 @@ async function history(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, ...pageOptions });
   const [list, value = ""] = positionals;
   if (list === undefined || positionals.length > 2) throw new UsageError("lists history needs a list, and at most one value.");
-  const { items, nextPageToken } = await withClient(ListService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(ListService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listEdits({ list, value, ...page });
       return { items: response.edits, nextPageToken: response.nextPageToken };

@@ -25,7 +25,7 @@ export async function policyPublish(args: readonly string[], io: Io): Promise<nu
   if (flags.activate && flags.shadow) throw new UsageError("--activate and --shadow are one or the other: live at once, or on trial.");
   const activate = flags.activate ? PolicyPointer.LIVE : flags.shadow ? PolicyPointer.SHADOW : PolicyPointer.UNSPECIFIED;
   const text = readText(path);
-  return await withClient(PolicyService, flags.server, io, async (client) => {
+  return await withClient(PolicyService, flags, io, async (client) => {
     const checked = await client.checkPolicy({ text });
     if (checked.problems.length > 0) {
       if (flags.json) io.stdout.write(`${JSON.stringify(toJson(CheckPolicyResponseSchema, checked))}\n`);
@@ -50,7 +50,7 @@ export async function policyActivate(args: readonly string[], io: Io): Promise<n
   if (version === undefined || positionals.length > 1) throw new UsageError("policy activate needs exactly one version.");
   const pointer = flags.shadow ? PolicyPointer.SHADOW : PolicyPointer.LIVE;
   const request = { version: readVersion(version), pointer, ...readAuthorship(flags, io) };
-  const { policy } = await withClient(PolicyService, flags.server, io, (client) => client.activatePolicy(request));
+  const { policy } = await withClient(PolicyService, flags, io, (client) => client.activatePolicy(request));
   show(flags.shadow ? "On trial" : "Live", policy, flags.json, io);
   return 0;
 }
@@ -63,7 +63,7 @@ export async function policyRollback(args: readonly string[], io: Io): Promise<n
       "policy rollback goes back to the version before and takes no arguments. For another one: policy activate <version>.",
     );
   }
-  const { policy } = await withClient(PolicyService, flags.server, io, (client) => client.rollBackPolicy(readAuthorship(flags, io)));
+  const { policy } = await withClient(PolicyService, flags, io, (client) => client.rollBackPolicy(readAuthorship(flags, io)));
   show("Live", policy, flags.json, io);
   return 0;
 }
@@ -74,7 +74,7 @@ export async function policyShadow(args: readonly string[], io: Io): Promise<num
   const [version] = positionals;
   if (version === undefined || positionals.length > 1) throw new UsageError('policy shadow needs exactly one version, or "off".');
   if (version !== "off") return await policyActivate(["--shadow", ...args], io);
-  await withClient(PolicyService, flags.server, io, (client) => client.clearShadowPolicy(readAuthorship(flags, io)));
+  await withClient(PolicyService, flags, io, (client) => client.clearShadowPolicy(readAuthorship(flags, io)));
   io.stdout.write(flags.json ? "{}\n" : "No policy is on trial.\n");
   return 0;
 }

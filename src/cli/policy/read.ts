@@ -24,7 +24,7 @@ const pageOptions = { limit: { type: "string" }, "page-token": { type: "string" 
 export async function policyList(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, ...pageOptions });
   if (positionals.length > 0) throw new UsageError(`policy list takes no arguments, but got "${positionals.join(" ")}".`);
-  const { items, nextPageToken } = await withClient(PolicyService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(PolicyService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listPolicies(page);
       return { items: response.policies, nextPageToken: response.nextPageToken };
@@ -51,7 +51,7 @@ export async function policyList(args: readonly string[], io: Io): Promise<numbe
 export async function policyHistory(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, ...pageOptions });
   if (positionals.length > 0) throw new UsageError(`policy history takes no arguments, but got "${positionals.join(" ")}".`);
-  const { items, nextPageToken } = await withClient(PolicyService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(PolicyService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listActivations(page);
       return { items: response.activations, nextPageToken: response.nextPageToken };
@@ -79,7 +79,7 @@ export async function policyShow(args: readonly string[], io: Io): Promise<numbe
   const [which = "live"] = positionals;
   if (positionals.length > 1) throw new UsageError("policy show takes one version, live or shadow.");
   const choice = readChoice(which);
-  const { policy } = await withClient(PolicyService, flags.server, io, (client) => client.getPolicy(choice));
+  const { policy } = await withClient(PolicyService, flags, io, (client) => client.getPolicy(choice));
   if (policy === undefined) return 1;
   io.stdout.write(flags.json ? `${JSON.stringify(toJson(PolicyVersionSchema, policy))}\n` : policy.text);
   return 0;
@@ -91,7 +91,7 @@ export async function policyDiff(args: readonly string[], io: Io): Promise<numbe
   if (positionals.length > 2) throw new UsageError("policy diff takes at most two versions.");
   const [from = "live", to = "shadow"] = positionals.length === 1 ? ["live", ...positionals] : positionals;
   const [before, after] = [readChoice(from), readChoice(to)];
-  const difference = await withClient(PolicyService, flags.server, io, async (client) => {
+  const difference = await withClient(PolicyService, flags, io, async (client) => {
     const fromVersion = await resolveVersion(client, before);
     return client.diffPolicies({ fromVersion, toVersion: await resolveVersion(client, after) });
   });

@@ -18,7 +18,7 @@ export async function policyShadowReport(args: readonly string[], io: Io): Promi
     ...(flags.until !== undefined && { endTime: readTimeAgo("--until", flags.until, io.now()) }),
   };
   // Counting goes through every decision of the time.
-  const report = await withClient(PolicyService, flags.server, io, (client) => client.reportShadow(request, { timeoutMs: 0 }));
+  const report = await withClient(PolicyService, flags, io, (client) => client.reportShadow(request, { timeoutMs: 0 }));
   io.stdout.write(flags.json ? `${JSON.stringify(toJson(ReportShadowResponseSchema, report))}\n` : describe(report));
   return 0;
 }
