@@ -66,8 +66,7 @@ export function createVerifyToken(deps: BearerTokenDeps): VerifyToken {
     try {
       const options = { issuer, audience, algorithms, clockTolerance: toleranceSeconds, currentDate: new Date(now()) };
       const { payload } = await jwtVerify(token, keys, { ...options, requiredClaims: ["sub", "exp"] });
-      if (payload.sub === "" || (payload.sub?.length ?? 0) > maxSubjectLength)
-        throw new errors.JWTInvalid("its subject is empty or too long");
+      if (!isName(payload.sub ?? "")) throw new errors.JWTInvalid("its subject is empty, too long, or has control characters");
       return payload;
     } catch (error) {
       if (error instanceof errors.JOSEError && tokenErrors.some((kind) => error instanceof kind)) throw refused(error);
@@ -99,6 +98,11 @@ export function createTokenKeys(jwks: { url: string } | { file: string }): JWTVe
 }
 
 const maxSubjectLength = 255;
+
+/** Whether a subject can stand for a person in lists and logs. */
+function isName(subject: string): boolean {
+  return subject !== "" && subject.length <= maxSubjectLength && !/[\p{Cc}\p{Cs}]/u.test(subject);
+}
 
 /** A claim by its name, or by a path with dots into objects. */
 function claimAt(payload: JWTPayload, path: string): unknown {

@@ -269,6 +269,7 @@ describe("bearer tokens", () => {
       expired: await sign(key, { exp: seconds() - 6 }),
       endless: await sign(key, { exp: undefined as never }),
       nameless: await sign(key, { sub: undefined as never }),
+      unprintable: await sign(key, { sub: "a\0b" }),
       early: await sign(key, { nbf: seconds() + 60 }),
       stranger: await sign(strange),
       unknownKey: await sign(key, {}, { kid: "k2" }),
