@@ -26,6 +26,7 @@ export default {
     only("moderation-knows-policy-and-the-contract", "^src/moderation/", "^src/policy/", "^src/storage/storage\\.ts$", ...base),
     only("rpc-knows-moderation-and-the-contract", "^src/rpc/", "^src/moderation/", "^src/storage/storage\\.ts$", ...base),
     only("webhook-knows-only-the-schema", "^src/webhook/", ...base),
+    only("listener-knows-only-itself", "^src/listener/", ...base),
     only("telemetry-knows-only-itself", "^src/telemetry/"),
     only(
       "cli-is-a-client",
