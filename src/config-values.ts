@@ -1,5 +1,21 @@
 // Reads the values of settings, from the file or from the text of a variable, and says what is wrong with them.
 
+import { parseCidr } from "./text/cidr.ts";
+import { PatternError } from "./text/pattern-error.ts";
+
+/** One setting. */
+export interface Setting<T> {
+  /** Where it stands in the file, such as `webhook.listen`. */
+  key: string;
+  /** The variable that overrides the file. */
+  env: string;
+  /** What counts when neither says anything, as one would write it; empty when there is no default. */
+  default: string;
+  meaning: string;
+  /** Reads a value from the file or a variable's text. Throws Invalid. */
+  read(value: unknown): T;
+}
+
 /** An address to listen on. */
 export interface ListenAddress {
   host: string;
@@ -13,6 +29,10 @@ export interface AppConfig {
   id: number;
   /** Tokens of the console's webhook authentication. */
   tokens: string[];
+  /** What must end the path of the webhook's URL. */
+  pathSecret?: string | undefined;
+  /** What must be the parameter `token` of the webhook's URL. */
+  querySecret?: string | undefined;
   /** The language of messages from rules, a BCP 47 tag; empty: as the policy writes them. */
   locale: string;
 }
@@ -48,11 +68,18 @@ function readAppsList(value: unknown): AppConfig[] {
     if (typeof item === "number") return { id: readAppId(item), tokens: [], locale: "" };
     if (typeof item !== "object" || item === null)
       throw new Invalid("each app must be a number or have an id, such as: { id: 1400000000 }.");
-    const { id, tokens = [], locale = "", ...rest } = item as Record<string, unknown>;
+    const { id, tokens = [], path_secret, query_secret, locale = "", ...rest } = item as Record<string, unknown>;
     const [unknownKey] = Object.keys(rest);
-    if (unknownKey !== undefined) throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens and locale.`);
+    if (unknownKey !== undefined)
+      throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens, path_secret, query_secret and locale.`);
     if (!Array.isArray(tokens)) throw new Invalid(`the tokens of app ${id} must be a list.`);
-    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, String(id))), locale: readLocale(locale, String(id)) };
+    return {
+      id: readAppId(id),
+      tokens: tokens.map((token) => readToken(token, String(id))),
+      pathSecret: readSecret("path_secret", path_secret, String(id)),
+      querySecret: readSecret("query_secret", query_secret, String(id)),
+      locale: readLocale(locale, String(id)),
+    };
   });
 }
 
@@ -65,6 +92,12 @@ function readAppId(value: unknown): number {
 function readToken(value: unknown, app: string): string {
   if (typeof value === "string" && value.trim() !== "") return value;
   throw new Invalid(`a token of app ${app} is empty or not text; put it in quotes, or leave it out.`);
+}
+
+/** Its characters are those that stand for themselves everywhere in a URL. */
+function readSecret(name: string, value: unknown, app: string): string | undefined {
+  if (value === undefined || (typeof value === "string" && /^[\w.~-]{16,256}$/.test(value))) return value;
+  throw new Invalid(`the ${name} of app ${app} must be 16 to 256 letters, digits, "-", "_", "." or "~"; leave it out to have none.`);
 }
 
 function readLocale(value: unknown, app: string): string {
@@ -103,6 +136,36 @@ export function readDatabase(value: unknown): string {
 /** Text, or undefined for none. */
 export function optionalText(value: unknown): string | undefined {
   return value === "" || value === null || value === undefined ? undefined : nonEmptyText(value);
+}
+
+export function readRanges(value: unknown): string[] {
+  const ranges = readTexts(value);
+  for (const range of ranges) {
+    try {
+      parseCidr(range);
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      throw new Invalid(error.message);
+    }
+  }
+  return ranges;
+}
+
+export function readOrigins(value: unknown): string[] {
+  const origins = readTexts(value);
+  for (const origin of origins) {
+    const url = URL.parse(origin);
+    if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol))
+      throw new Invalid(`"${origin}" is not an origin; write one such as https://console.example.com, without a slash at the end.`);
+  }
+  return origins;
+}
+
+/** A list of texts, or a text with commas between them. */
+function readTexts(value: unknown): string[] {
+  const items: unknown[] | undefined = typeof value === "string" ? value.split(",") : Array.isArray(value) ? value : undefined;
+  if (!items?.every((item) => typeof item === "string")) throw new Invalid("must be a list of texts.");
+  return items.map((item) => item.trim()).filter(Boolean);
 }
 
 function nonEmptyText(value: unknown): string {

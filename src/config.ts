@@ -11,23 +11,25 @@ import {
   readApps,
   readDatabase,
   readPolicyPath,
+  type Setting,
   wholeNumber,
 } from "./config-values.ts";
+import { type ListenerConfig, listenerSettings, readListenerConfig } from "./listener-settings.ts";
 import { didYouMean } from "./nearest.ts";
 import { type ForwardConfig, type PassOnConfig, readForwards, readTaps } from "./pass-on-settings.ts";
 import { type LogLevel, logLevels } from "./telemetry/logger.ts";
 
 /** Everything that can be set. */
-export interface Config {
+export interface Config extends ListenerConfig {
   apps: AppConfig[];
-  webhook: {
+  webhook: ListenerConfig["webhook"] & {
     listen: ListenAddress;
     budgetMs: number;
     maxBodyBytes: number;
     fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny" };
   };
-  api: { listen: ListenAddress };
-  grpc: { listen: ListenAddress };
+  api: ListenerConfig["api"] & { listen: ListenAddress };
+  grpc: ListenerConfig["grpc"] & { listen: ListenAddress };
   auth: AuthConfig;
   database: string;
   /** The policy file; undefined: none, policies come by PolicyService. */
@@ -38,19 +40,6 @@ export interface Config {
   forward: ForwardConfig[];
   tap: PassOnConfig[];
   log: { level: LogLevel };
-}
-
-/** One setting. */
-export interface Setting<T> {
-  /** Where it stands in the file, such as `webhook.listen`. */
-  key: string;
-  /** The variable that overrides the file. */
-  env: string;
-  /** What counts when neither says anything, as one would write it; empty when there is no default. */
-  default: string;
-  meaning: string;
-  /** Reads a value from the file or a variable's text. Throws Invalid. */
-  read(value: unknown): T;
 }
 
 /** All settings, in the order of the README's table. */
@@ -113,6 +102,7 @@ export const settings = {
     meaning: "Where gRPC calls are served. Beyond loopback only with a way to know callers: see `auth`.",
     read: readAddress,
   },
+  ...listenerSettings,
   ...authSettings,
   database: {
     key: "database",
@@ -197,16 +187,18 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
       return undefined as T;
     }
   };
+  const listeners = readListenerConfig(get, (problem) => problems.push(problem));
   const config: Config = {
     apps: get(settings.apps),
     webhook: {
+      ...listeners.webhook,
       listen: get(settings.webhookListen),
       budgetMs: get(settings.webhookBudgetMs),
       maxBodyBytes: get(settings.webhookMaxBodyBytes),
       fallback: { createAccount: get(settings.fallbackCreateAccount), addSubscribers: get(settings.fallbackAddSubscribers) },
     },
-    api: { listen: get(settings.apiListen) },
-    grpc: { listen: get(settings.grpcListen) },
+    api: { ...listeners.api, listen: get(settings.apiListen) },
+    grpc: { ...listeners.grpc, listen: get(settings.grpcListen) },
     auth: {
       required: get(settings.authRequired),
       bootstrapKey: get(settings.authBootstrapKey),
@@ -241,7 +233,16 @@ function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** Variables that the commands read, not the service. */
-const clientEnv = new Set(["GATEHOUSE_SERVER", "GATEHOUSE_WEBHOOK_URL", "GATEHOUSE_WEBHOOK_TOKEN", "GATEHOUSE_APP", "GATEHOUSE_API_KEY"]);
+const clientEnv = new Set([
+  "GATEHOUSE_SERVER",
+  "GATEHOUSE_WEBHOOK_URL",
+  "GATEHOUSE_WEBHOOK_TOKEN",
+  "GATEHOUSE_APP",
+  "GATEHOUSE_API_KEY",
+  "GATEHOUSE_CA_FILE",
+  "GATEHOUSE_CERT_FILE",
+  "GATEHOUSE_KEY_FILE",
+]);
 
 /** The values in a file by the keys of the settings, with where they stand. */
 function readFileValues(text: string, file: string, problems: string[]): Map<string, { where: string; value: unknown }> {

@@ -1,7 +1,6 @@
 // Puts everything together: the only place that knows concrete classes.
 import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server } from "node:net";
 import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
 import { AuditService } from "../gen/gatehouse/v1/audit_service_pb.ts";
@@ -15,6 +14,9 @@ import { PolicyService } from "../gen/gatehouse/v1/policy_service_pb.ts";
 import type { Config } from "./config.ts";
 import { isLoopback, type ListenAddress } from "./config-values.ts";
 import { GatehouseError } from "./errors.ts";
+import { drainHttp, type Listener, type ListenerSpec, openListener } from "./listener/listener.ts";
+import { loadTls } from "./listener/load-tls.ts";
+import { createHttp2SocketServer, createHttpServer } from "./listener/servers.ts";
 import { createCheckApp } from "./moderation/apps.ts";
 import { createAudit } from "./moderation/audit.ts";
 import { createDecide } from "./moderation/decide.ts";
@@ -37,6 +39,7 @@ import { createApiListener } from "./rpc/api-listener.ts";
 import { createAuditService } from "./rpc/audit-service.ts";
 import { createAuditSubjects } from "./rpc/audit-subjects.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
+import { createCrossOrigin } from "./rpc/cross-origin.ts";
 import { createDecisionService } from "./rpc/decision-service.ts";
 import { createFeedService } from "./rpc/feed-service.ts";
 import { createGrpcDoor } from "./rpc/grpc-door.ts";
@@ -52,9 +55,11 @@ import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore } from "./storage/sqlite/sqlite-store.ts";
+import { createListenerReports } from "./telemetry/listener-reports.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { version } from "./version.ts";
+import { createClientAddress } from "./webhook/client-address.ts";
 import { createGateway } from "./webhook/gateway.ts";
 import { createPassOn, type PassOnReport } from "./webhook/pass-on.ts";
 import { createVerify } from "./webhook/verify.ts";
@@ -75,12 +80,6 @@ export interface GatehouseServer {
 /** How long one burst of the same trouble keeps the log quiet. */
 const burstQuietMs = 10_000;
 
-/** How long a webhook may take to arrive, in milliseconds: its headers, and all of it. */
-const webhookArrival = { headersTimeout: 5_000, requestTimeout: 10_000 };
-
-/** The same for calls, of which a stream may take as long as it likes. */
-const callArrival = { headersTimeout: 5_000, requestTimeout: 0 };
-
 /** Starts everything. Rejects with an error for people when it cannot, and leaves nothing running. */
 export async function startServer(config: Config, log: Logger, now: () => number = Date.now): Promise<GatehouseServer> {
   const closers: (() => unknown)[] = [];
@@ -97,6 +96,7 @@ export async function startServer(config: Config, log: Logger, now: () => number
 
 async function start(config: Config, log: Logger, now: () => number, closers: (() => unknown)[]): Promise<GatehouseServer> {
   const metrics = createMetrics(version);
+  const tls = loadTls({ webhook: config.webhook.tls, api: config.api.tls, grpc: config.grpc.tls });
   const trialGate = createBurstGate(burstQuietMs, now);
   const store = await openSqliteStore({ path: config.database });
   closers.push(() => store.close());
@@ -161,39 +161,50 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     services: descs,
     onInternalError,
     reflection: !isRequired.grpc,
+    maxReceiveBytes: config.grpc.maxMessageBytes,
+    maxConcurrentCalls: config.grpc.maxCallsPerConnection,
   });
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
     inForce.live();
     await store.check();
   };
-  const apiServer = createServer(
-    callArrival,
+  const apiServer = createHttpServer(
+    config.api.limits,
+    tls.api?.material,
     createApiListener({
-      connectDoor: createConnectDoor({ localDoor: openDoor(access.api), services: descs, onInternalError }),
+      connectDoor: createConnectDoor({
+        localDoor: openDoor(access.api),
+        services: descs,
+        onInternalError,
+        maxReceiveBytes: config.api.maxMessageBytes,
+      }),
       ready,
       metrics: metrics.render,
       checkMetricsReader: access.checkMetricsReader,
+      crossOrigin: createCrossOrigin({ origins: config.api.corsOrigins, isOpen: !isRequired.api }),
+      onInternalError,
     }),
   );
   const passOn = createPassOn({ forwards: config.forward, taps: config.tap, onPassedOn: createPassOnReporter(), now });
   closers.push(() => passOn.close());
-  const webhookServer = createServer(
-    webhookArrival,
+  const webhookServer = createHttpServer(
+    config.webhook.limits,
+    tls.webhook?.material,
     createWebhookListener({
       gateway: createGateway({ client: createClient(ModerationService, localDoor), fallbacks: config.webhook.fallback }),
-      verify: createVerify(config.apps, now),
+      verify: createVerify(config.apps, now, config.webhook.signWindowSeconds),
+      clientAddress: createClientAddress(config.webhook.trustedProxies, config.webhook.proxyHeader),
       passOn,
       budgetMs: config.webhook.budgetMs,
       maxBodyBytes: config.webhook.maxBodyBytes,
       onAnswered: createWebhookReporter(),
     }),
   );
-  const grpc = await listening("grpc.listen", config.grpc.listen, () => grpcDoor.listen(config.grpc.listen.host, config.grpc.listen.port));
-  closers.push(() => grpcDoor.close(0));
-  const api = await listening("api.listen", config.api.listen, () => listen(apiServer, config.api.listen));
-  closers.push(() => closeServer(apiServer, 0));
-  const webhook = await listening("webhook.listen", config.webhook.listen, () => listen(webhookServer, config.webhook.listen));
+  const grpcServer = createHttp2SocketServer(tls.grpc?.material, grpcDoor.accept);
+  const grpc = await open("grpc", grpcServer, config.grpc.maxConnections, (graceMs) => grpcDoor.close(graceMs));
+  const api = await open("api", apiServer, config.api.limits.maxConnections, drainHttp(apiServer));
+  const webhook = await open("webhook", webhookServer, config.webhook.limits.maxConnections, drainHttp(webhookServer));
   grpcDoor.setServing(true);
 
   let stopped: Promise<void> | undefined;
@@ -201,19 +212,37 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     stopping = true;
     streams.abort();
     grpcDoor.setServing(false);
-    await Promise.all([closeServer(webhookServer, graceMs), closeServer(apiServer, graceMs), grpcDoor.close(graceMs)]);
+    await Promise.all([webhook, api, grpc].map((listener) => listener.close(graceMs)));
     for (const close of closers.splice(0).reverse()) await close();
   };
   return {
-    webhook,
-    api,
-    grpc,
+    webhook: webhook.address,
+    api: api.address,
+    grpc: grpc.address,
     localDoor,
     stop(graceMs) {
       stopped ??= stop(graceMs);
       return stopped;
     },
   };
+
+  async function open(
+    name: "webhook" | "api" | "grpc",
+    server: Server,
+    maxConnections: number,
+    drain: ListenerSpec["drain"],
+  ): Promise<Listener> {
+    const reports = createListenerReports(name, metrics, log, now);
+    reports.onCertificate(tls[name]?.material.expiresAtMs);
+    const address = config[name].listen;
+    if (name !== "webhook" && tls[name] === undefined && !isLoopback(address.host)) {
+      log.warn({ listener: name }, "keys and calls come here in the clear: set its tls, or put a proxy with TLS in front of it");
+    }
+    const listener = await openListener(server, { name, address, maxConnections, tls: tls[name], drain, now, ...reports });
+    metrics.listenerOpened(name, listener.connectionCount);
+    closers.push(() => listener.close(0));
+    return listener;
+  }
 
   /** Takes up the policies that were in force last, then the policy file. */
   async function takeUpPolicies(): Promise<void> {
@@ -270,11 +299,11 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
 
   function createWebhookReporter(): (report: WebhookReport) => void {
     const gate = createBurstGate(burstQuietMs, now);
-    return ({ command, outcome, status, durationMs, problem }) => {
+    return ({ command, outcome, status, durationMs, problem, client }) => {
       metrics.webhookAnswered(command, outcome, durationMs);
       if (problem === undefined) return;
       const burst = gate(`${command} ${outcome}`);
-      if (burst !== undefined) log.warn({ command, outcome, status, problem, leftOut: burst.leftOut }, "a webhook was not decided");
+      if (burst !== undefined) log.warn({ command, outcome, status, problem, client, leftOut: burst.leftOut }, "a webhook was not decided");
     };
   }
 }
@@ -289,38 +318,3 @@ const codeNames = new Map(
     typeof code === "number" ? [[code, name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()] as const] : [],
   ),
 );
-
-/** Listens, and says in words for people why it cannot. */
-async function listening<T>(setting: string, { host, port }: ListenAddress, listenNow: () => Promise<T>): Promise<T> {
-  try {
-    return await listenNow();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "EADDRINUSE" || /EADDRINUSE/.test(message) ? "the port is taken; stop what uses it or choose another" : message;
-    throw new GatehouseError(ErrorReason.INVALID_REQUEST, `${setting}: cannot listen on ${host}:${port}: ${why}.`, { cause: error });
-  }
-}
-
-function listen(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, () => {
-      server.off("error", reject);
-      resolve({ host, port: (server.address() as AddressInfo).port });
-    });
-  });
-}
-
-/** Stops accepting, waits for what is in flight, and cuts what is left after `graceMs`. */
-function closeServer(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const force = setTimeout(() => server.closeAllConnections(), graceMs);
-    // Who keeps a connection open is told to come no more, or would be served until the force.
-    server.prependListener("request", (_req, res) => res.setHeader("Connection", "close"));
-    server.close(() => {
-      clearTimeout(force);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
-}

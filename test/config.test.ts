@@ -14,10 +14,19 @@ describe("settings", () => {
         listen: { host: "127.0.0.1", port: 8080 },
         budgetMs: 1500,
         maxBodyBytes: 262144,
+        signWindowSeconds: 60,
+        trustedProxies: [],
+        proxyHeader: "x-forwarded-for",
+        limits: { maxConnections: 10_000, maxHeaderBytes: 16_384, requestTimeoutMs: 10_000, keepAliveMs: 75_000 },
         fallback: { createAccount: "allow", addSubscribers: "allow" },
       },
-      api: { listen: { host: "127.0.0.1", port: 8081 } },
-      grpc: { listen: { host: "127.0.0.1", port: 9090 } },
+      api: {
+        listen: { host: "127.0.0.1", port: 8081 },
+        corsOrigins: [],
+        maxMessageBytes: 4_194_304,
+        limits: { maxConnections: 1000, maxHeaderBytes: 16_384, requestTimeoutMs: 300_000, keepAliveMs: 75_000 },
+      },
+      grpc: { listen: { host: "127.0.0.1", port: 9090 }, maxConnections: 1000, maxCallsPerConnection: 1000, maxMessageBytes: 4_194_304 },
       auth: { required: "auto", bootstrapKey: undefined, jwt: undefined },
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
@@ -62,6 +71,32 @@ describe("settings", () => {
     ]);
   });
 
+  it("of listeners are read from the file and from variables", () => {
+    const text = `
+apps: [{ id: 5, path_secret: 0123456789abcdef, query_secret: ABCDEF-_.~abcdef }]
+webhook:
+  trusted_proxies: [10.0.0.0/8, "2001:db8::/32"]
+  proxy_header: forwarded
+  tls: { cert_file: a.crt, key_file: a.key }
+api: { cors_origins: ["https://a.example"], tls: { cert_file: b.crt, key_file: b.key, client_ca_file: c.crt } }
+`;
+    const env = { GATEHOUSE_API_CORS_ORIGINS: "https://b.example, http://localhost:3000", GATEHOUSE_WEBHOOK_KEEP_ALIVE_SECONDS: "5" };
+    expect(readConfig(env, text, "g.yaml").config).toMatchObject({
+      apps: [{ id: 5, pathSecret: "0123456789abcdef", querySecret: "ABCDEF-_.~abcdef" }],
+      webhook: {
+        trustedProxies: ["10.0.0.0/8", "2001:db8::/32"],
+        proxyHeader: "forwarded",
+        limits: { keepAliveMs: 5000 },
+        tls: { certFile: "a.crt", keyFile: "a.key", clientCaFile: undefined },
+      },
+      api: {
+        corsOrigins: ["https://b.example", "http://localhost:3000"],
+        tls: { certFile: "b.crt", keyFile: "b.key", clientCaFile: "c.crt" },
+      },
+      grpc: { tls: undefined },
+    });
+  });
+
   it("are all checked before anything is said", () => {
     const text = "webhok: {}\nwebhook: { budget_ms: soon, fallback: { create_account: maybe } }\nlog: { level: 3 }";
     expect(problemsOf(text, { GATEHOUSE_API_LISTEN: "0.0.0.0" })).toEqual([
@@ -101,6 +136,16 @@ describe("settings", () => {
     ["apps: [5]\nauth: { jwt: { audience: a } }", "without auth.jwt.issuer, one of auth.jwt.jwks_url and auth.jwt.jwks_file"],
     ["apps: [5]\nauth: { jwt: { issuer: a, audience: b, jwks_file: c, jwks_url: 'https://d' } }", "set jwks_url or jwks_file, not both"],
     ["apps: [5]\nauth: { jwt: { issuer: a, audience: b, jwks_url: 'http://d' } }", "must be an https address"],
+    ["apps: [{ id: 5, path_secret: short }]", "the path_secret of app 5 must be 16 to 256 letters"],
+    ["apps: [{ id: 5, query_secret: 'has a space in it' }]", "the query_secret of app 5 must be 16 to 256 letters"],
+    ["apps: [5]\nwebhook: { trusted_proxies: [10.0.0.1/8] }", '"10.0.0.1/8" has bits set after its first 8'],
+    ["apps: [5]\nwebhook: { trusted_proxies: 5 }", "must be a list of texts"],
+    ["apps: [5]\nwebhook: { proxy_header: via }", "must be one of x-forwarded-for, forwarded"],
+    ["apps: [5]\nwebhook: { tls: { client_ca_file: x } }", "webhook.tls.client_ca_file: no such setting"],
+    ["apps: [5]\nwebhook: { tls: { cert_file: x } }", "webhook.tls: needs both cert_file and key_file"],
+    ["apps: [5]\ngrpc: { tls: { client_ca_file: x } }", "grpc.tls: needs both cert_file and key_file"],
+    ["apps: [5]\napi: { cors_origins: ['*'] }", '"*" is not an origin'],
+    ["apps: [5]\napi: { cors_origins: ['https://a.example/'] }", '"https://a.example/" is not an origin'],
     ["apps: [", "g.yaml:"],
     ["- a", "the file must be a mapping of settings"],
   ])("refuse %j", (text, message) => {

@@ -31,6 +31,7 @@ export async function startGatehouse({
   policy,
   env = {},
   locale,
+  apps = locale === undefined ? undefined : [{ id: testApp, locale }],
   forward,
   folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
   now = Date.now,
@@ -39,6 +40,8 @@ export async function startGatehouse({
   env?: Record<string, string>;
   /** The app's locale, which only the file can set. */
   locale?: string;
+  /** Apps with what only the file can set. Default: one, `testApp`. */
+  apps?: object[] | undefined;
   /** Forwards with what only the file can set. */
   forward?: object[];
   folder?: string;
@@ -47,7 +50,7 @@ export async function startGatehouse({
   const policyFile = policy === undefined ? "config/policy.yaml" : join(folder, "policy.yaml");
   if (policy !== undefined) writeFileSync(policyFile, policy);
   const settings = {
-    ...(locale === undefined ? { GATEHOUSE_APPS: String(testApp) } : {}),
+    ...(apps === undefined ? { GATEHOUSE_APPS: String(testApp) } : {}),
     GATEHOUSE_WEBHOOK_LISTEN: "127.0.0.1:0",
     GATEHOUSE_API_LISTEN: "127.0.0.1:0",
     GATEHOUSE_GRPC_LISTEN: "127.0.0.1:0",
@@ -56,7 +59,7 @@ export async function startGatehouse({
     ...env,
   };
   const file = {
-    ...(locale !== undefined && { apps: [{ id: testApp, locale }] }),
+    ...(apps !== undefined && { apps }),
     ...(forward !== undefined && { forward }),
   };
   const { config, problems } = readConfig(settings, JSON.stringify(file), "none");

@@ -1,5 +1,6 @@
 // `gatehouse serve`: runs the service until it is told to stop.
-import { loadConfig } from "../config.ts";
+import { type Config, loadConfig } from "../config.ts";
+import type { AppConfig, ListenAddress } from "../config-values.ts";
 import { GatehouseError } from "../errors.ts";
 import type { GatehouseServer } from "../server.ts";
 import { type Command, CommandError, parseFlags, UsageError } from "./command.ts";
@@ -30,8 +31,8 @@ config/gatehouse.yaml) and from the environment; README.md lists them.
     const [{ startServer }, { createLogger }] = await Promise.all([import("../server.ts"), import("../telemetry/logger.ts")]);
     const log = createLogger(config.log.level);
     for (const warning of read.warnings) log.warn({ warning }, "a variable is no setting");
-    for (const { id, tokens } of config.apps) {
-      if (tokens.length === 0) log.warn({ app: id }, "this app has no token: its webhooks are not authenticated");
+    for (const app of config.apps) {
+      if (!isAuthenticated(app)) log.warn({ app: app.id }, "this app has no token and no secret: its webhooks are not authenticated");
     }
     let server: GatehouseServer;
     try {
@@ -40,7 +41,7 @@ config/gatehouse.yaml) and from the environment; README.md lists them.
       if (error instanceof GatehouseError) throw new CommandError(error.message);
       throw error;
     }
-    io.stdout.write(banner(server, config.apps[0]?.id ?? 0, (config.apps[0]?.tokens.length ?? 0) > 0));
+    io.stdout.write(banner(server, config));
     await stopSignal();
     io.stderr.write("Stopping: what was accepted is being answered. Once more to stop at once.\n");
     await server.stop(graceMs);
@@ -62,20 +63,29 @@ function stopSignal(): Promise<void> {
   });
 }
 
+function isAuthenticated({ tokens, pathSecret, querySecret }: AppConfig): boolean {
+  return tokens.length > 0 || pathSecret !== undefined || querySecret !== undefined;
+}
+
 /** Where it listens, and a line to paste that gets a real answer. */
-function banner({ webhook, api, grpc }: GatehouseServer, appId: number, hasTokens: boolean): string {
-  const url = (address: { host: string; port: number }) =>
-    `${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+function banner({ webhook, api, grpc }: GatehouseServer, config: Config): string {
+  const [app] = config.apps;
+  const appId = app?.id ?? 0;
+  const place = ({ host, port }: ListenAddress) => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const scheme = (tls: object | undefined) => (tls === undefined ? "http" : "https");
+  const webhookUrl = `${scheme(config.webhook.tls)}://${place(webhook)}`;
   const command = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
   const body = { CallbackCommand: command, Operator_Account: "107867", Owner_Account: "107867", Name: "TestOfficialAccount" };
-  const curl = `curl 'http://${url(webhook)}/?SdkAppid=${appId}&CallbackCommand=${command}&contenttype=json' -d '${JSON.stringify(body)}'`;
-  const send = `npx gatehouse send before-create --url http://${url(webhook)} --app ${appId} --token TOKEN`;
+  const curl = `curl '${webhookUrl}/?SdkAppid=${appId}&CallbackCommand=${command}&contenttype=json' -d '${JSON.stringify(body)}'`;
+  const target = `${webhookUrl}${app?.pathSecret === undefined ? "" : "/PATH_SECRET"}${app?.querySecret === undefined ? "" : "?token=QUERY_SECRET"}`;
+  const signed = app === undefined || app.tokens.length === 0 ? "" : " --token TOKEN";
+  const send = `npx gatehouse send before-create --url '${target}' --app ${appId}${signed}`;
   return `Gatehouse is ready.
-  webhook  http://${url(webhook)}   Chat's webhooks, any path
-  api      http://${url(api)}   Connect, gRPC-Web, JSON, /healthz, /readyz, /metrics
-  grpc     ${url(grpc)}          gRPC, with reflection and health
+  webhook  ${webhookUrl}   Chat's webhooks, any path
+  api      ${scheme(config.api.tls)}://${place(api)}   Connect, gRPC-Web, JSON, /healthz, /readyz, /metrics
+  grpc     ${place(grpc)}          gRPC, with reflection and health
 
 Try it:
-  ${hasTokens ? send : curl}
+  ${app !== undefined && isAuthenticated(app) ? send : curl}
 `;
 }

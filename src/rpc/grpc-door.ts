@@ -1,4 +1,5 @@
 // The gRPC door: a grpc-js server, with health and reflection, over the local door.
+import type { Socket } from "node:net";
 import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from "@grpc/grpc-js";
@@ -25,17 +26,17 @@ export interface GrpcDoorOptions {
   reflection?: boolean;
 }
 
-/** A gRPC server. */
+/** A gRPC server. Sockets are handed to it, so that whoever listens has the say over connections and TLS. */
 export interface GrpcDoor {
-  /** Binds and serves; rejects when it cannot. Port 0 picks a free one. At most once. */
-  listen(host: string, port: number): Promise<{ host: string; port: number }>;
+  /** Serves a connection on which the client is about to speak HTTP/2. */
+  accept(socket: Socket): void;
   /** Says by grpc.health.v1, for the server and for each service, whether to send calls here. NOT_SERVING until it is told otherwise. */
   setServing(serving: boolean): void;
   /** Says NOT_SERVING, takes no new call, lets open ones end for so long, and cuts those that are left. */
   close(graceMs: number): Promise<void>;
 }
 
-/** Makes the door. Nothing is bound before `listen`. */
+/** Makes the door. */
 export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const server = new Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes ?? 2 ** 22,
@@ -69,19 +70,15 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
   const setServing = (serving: boolean) => {
     for (const name of healthNames) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
   };
-  let bound: string | undefined;
+  // TLS, where there is any, has been done by whoever hands over the socket.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
-    async listen(host, port) {
-      const boundPort = await bind(server, addressOf(host, port));
-      bound = addressOf(host, boundPort);
-      return { host, port: boundPort };
-    },
+    accept: (socket) => injector.injectConnection(socket),
     setServing,
     close(graceMs) {
       setServing(false);
-      if (bound === undefined) return Promise.resolve();
       // Unlike forceShutdown, drain ends connections whether or not channelz keeps an account of them.
-      server.drain(bound, graceMs);
+      injector.drain(graceMs);
       return new Promise((resolve) => {
         server.tryShutdown(() => resolve());
       });
@@ -92,19 +89,6 @@ export function createGrpcDoor(options: GrpcDoorOptions): GrpcDoor {
 function addReflection(server: Server, services: readonly DescService[]): void {
   const listed = [...services.map((service) => service.typeName), healthServiceName];
   new ReflectionService(reflectionPackage(services), { services: listed }).addToServer(server);
-}
-
-function bind(server: Server, address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(error);
-      else resolve(port);
-    });
-  });
-}
-
-function addressOf(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** Messages pass grpc-js as bytes: bytes that cannot be read then get our error instead of its own. */

@@ -14,6 +14,12 @@ export interface Metrics {
   policyLoaded(result: string): void;
   /** A decision was tried on the shadow policy: `same`, `differs`, `passed_over` or `failed`. */
   shadowTried(result: string): void;
+  /** A listener is open; `connections` says how many connections it has. */
+  listenerOpened(listener: string, connections: () => number): void;
+  /** A connection came to nothing: `limit` or `tls`. */
+  connectionRefused(listener: string, reason: string): void;
+  /** The TLS files of a listener were looked at: `read` or `refused`. With the time, in ms since 1970, when the certificate in use ends. */
+  tlsLoaded(listener: string, result: string, expiresAtMs?: number): void;
   /** The text that /metrics answers, and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -36,6 +42,34 @@ export function createMetrics(version: string): Metrics {
     name: "gatehouse_shadow_trials_total",
     help: "Decisions that the shadow policy was asked about after the answer: same, differs, passed_over (too busy) or failed.",
     labelNames: ["result"],
+    registers,
+  });
+  const open = new Map<string, () => number>();
+  new Gauge({
+    name: "gatehouse_connections",
+    help: "Open connections, by listener.",
+    labelNames: ["listener"],
+    registers,
+    collect() {
+      for (const [listener, connections] of open) this.set({ listener }, connections());
+    },
+  });
+  const refused = new Counter({
+    name: "gatehouse_connections_refused_total",
+    help: "Connections that came to nothing, by listener and reason: limit (there were too many) or tls (the handshake failed).",
+    labelNames: ["listener", "reason"],
+    registers,
+  });
+  const tlsLoads = new Counter({
+    name: "gatehouse_tls_loads_total",
+    help: "Looks at TLS files that are new or have changed, by listener and result: read or refused.",
+    labelNames: ["listener", "result"],
+    registers,
+  });
+  const tlsExpiry = new Gauge({
+    name: "gatehouse_tls_certificate_expiry_timestamp_seconds",
+    help: "When the certificate that new connections get ends, in seconds since 1970, by listener.",
+    labelNames: ["listener"],
     registers,
   });
   return {
@@ -65,6 +99,12 @@ export function createMetrics(version: string): Metrics {
     }),
     policyLoaded: (result) => policies.inc({ result }),
     shadowTried: (result) => trials.inc({ result }),
+    listenerOpened: (listener, connections) => void open.set(listener, connections),
+    connectionRefused: (listener, reason) => refused.inc({ listener, reason }),
+    tlsLoaded(listener, result, expiresAtMs) {
+      tlsLoads.inc({ listener, result });
+      if (expiresAtMs !== undefined) tlsExpiry.set({ listener }, expiresAtMs / 1000);
+    },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

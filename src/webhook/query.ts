@@ -16,6 +16,8 @@ export interface WebhookQuery {
   requestTime: string;
   /** `RequestId` or `RequestID`: undocumented, seen in traces. */
   requestId: string;
+  /** `token`: not Chat's, but part of the URL that was given to the console. */
+  token: string;
 }
 
 const members = new Map<string, keyof WebhookQuery>([
@@ -27,6 +29,7 @@ const members = new Map<string, keyof WebhookQuery>([
   ["RequestTime", "requestTime"],
   ["RequestId", "requestId"],
   ["RequestID", "requestId"],
+  ["token", "token"],
 ]);
 
 /**
@@ -34,7 +37,7 @@ const members = new Map<string, keyof WebhookQuery>([
  * what is not proper percent-encoding is taken as it stands. Written out because URLSearchParams costs several times as much per webhook.
  */
 export function readQuery(target: string): WebhookQuery {
-  const query: WebhookQuery = { appId: "", command: "", clientIp: "", platform: "", sign: "", requestTime: "", requestId: "" };
+  const query: WebhookQuery = { appId: "", command: "", clientIp: "", platform: "", sign: "", requestTime: "", requestId: "", token: "" };
   let start = target.indexOf("?") + 1;
   if (start === 0) return query;
   while (start < target.length) {

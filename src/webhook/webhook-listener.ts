@@ -1,12 +1,12 @@
 // HTTP around the gateway: methods, sizes, bodies, statuses.
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { denyAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
 import type { RawWebhook } from "./backend.ts";
 import { webhookCommands } from "./commands/index.ts";
 import type { Gateway, WebhookOutcome } from "./gateway.ts";
 import type { Forward, PassOn } from "./pass-on.ts";
 import { readQuery } from "./query.ts";
-import type { Verified } from "./verify.ts";
+import type { Verify } from "./verify.ts";
 
 /** How one request on the webhook listener went. */
 export interface WebhookReport {
@@ -18,12 +18,16 @@ export interface WebhookReport {
   durationMs: number;
   /** What was wrong, for the log; undefined when nothing was. */
   problem: string | undefined;
+  /** Who sent it, as far as is known; undefined when nothing was wrong. */
+  client: string | undefined;
 }
 
 /** What the listener needs. */
 export interface WebhookListenerDeps {
   gateway: Gateway;
-  verify(query: ReturnType<typeof readQuery>): Verified;
+  verify: Verify;
+  /** Who sent a request, by its connection and headers. */
+  clientAddress(peer: string | undefined, headers: IncomingHttpHeaders): string;
   passOn: PassOn;
   /** Milliseconds from a request's headers to its answer at the latest. */
   budgetMs: number;
@@ -41,18 +45,14 @@ const okHeaders = ["Content-Type", json, "Content-Length", String(okBody.length)
  * The webhook side: POST on every path is a webhook, GET and HEAD of /healthz say that the process lives, and nothing else is here. What can
  * come from Chat is answered 200 with a valid answer; 401, 403, 405 and 413 are for what cannot.
  */
-export function createWebhookListener({
-  gateway,
-  verify,
-  passOn,
-  budgetMs,
-  maxBodyBytes,
-  onAnswered,
-}: WebhookListenerDeps): RequestListener {
+export function createWebhookListener(deps: WebhookListenerDeps): RequestListener {
+  const { gateway, verify, clientAddress, passOn, budgetMs, maxBodyBytes, onAnswered } = deps;
   return (req, res) => {
     const startMs = performance.now();
-    const done = (status: number, command: string, outcome: WebhookReport["outcome"], problem?: string) =>
-      onAnswered({ command, outcome, status, durationMs: performance.now() - startMs, problem });
+    const done = (status: number, command: string, outcome: WebhookReport["outcome"], problem?: string) => {
+      const client = problem === undefined ? undefined : clientAddress(req.socket.remoteAddress, req.headers);
+      onAnswered({ command, outcome, status, durationMs: performance.now() - startMs, problem, client });
+    };
     const reject = (status: number, outcome: `rejected_${string}`, message: string) => {
       refuse(res, status, message);
       done(status, "other", outcome, message);
@@ -63,8 +63,9 @@ export function createWebhookListener({
       res.setHeader("Allow", "POST");
       return reject(405, "rejected_method", "Webhooks are sent with POST.");
     }
-    const query = readQuery(req.url ?? "");
-    const verified = verify(query);
+    const target = req.url ?? "";
+    const query = readQuery(target);
+    const verified = verify(query, target);
     if (verified.kind === "rejected") return reject(verified.status, `rejected_${verified.cause}`, verified.message);
 
     readBody(req, maxBodyBytes, (body) => {

@@ -1,6 +1,6 @@
 // Opens every door over one local door, each with a client of its own protocol, so that a case can be run over all of them.
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, createServer as createNetServer, type Server } from "node:net";
 import { type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -45,11 +45,11 @@ export async function openDoors(services: ServedService[], fallback?: HttpHandle
   const localDoor = createLocalDoor({ services, interceptors, onLateError: onInternalError });
   const descs: DescService[] = services.map(({ service }) => service);
   const grpcDoor = createGrpcDoor({ localDoor, services: descs, onInternalError });
-  const grpcPort = await grpcDoor.listen("127.0.0.1", 0);
+  const grpcServer = createNetServer(grpcDoor.accept);
   const connectDoor = createConnectDoor({ localDoor, services: descs, onInternalError, ...(fallback && { fallback }) });
   const httpServer = createServer(connectDoor);
   const connectUrl = `http://127.0.0.1:${await listen(httpServer)}`;
-  const grpcAddress = `127.0.0.1:${grpcPort.port}`;
+  const grpcAddress = `127.0.0.1:${await listen(grpcServer)}`;
   const http = { baseUrl: connectUrl, httpVersion: "1.1" as const };
   return {
     localDoor,
@@ -67,7 +67,8 @@ export async function openDoors(services: ServedService[], fallback?: HttpHandle
     internalErrors,
     async close() {
       httpServer.closeAllConnections();
-      await Promise.all([grpcDoor.close(0), new Promise((resolve) => httpServer.close(resolve))]);
+      const servers = [httpServer, grpcServer].map((server) => new Promise((resolve) => server.close(resolve)));
+      await Promise.all([grpcDoor.close(0), ...servers]);
     },
   };
 }

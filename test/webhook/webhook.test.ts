@@ -270,6 +270,30 @@ describe("with the fallback deny", () => {
   });
 });
 
+describe("an app with secrets", () => {
+  const apps = [{ id: 1400000000, path_secret: "secret-of-the-path", query_secret: "secret-of-the-query" }];
+  const query = { token: "secret-of-the-query" };
+
+  it("accepts what has both, and nothing else; who was refused stands in the log, the secrets do not", async () => {
+    await using gatehouse = await startGatehouse({ apps, env: { GATEHOUSE_WEBHOOK_TRUSTED_PROXIES: "127.0.0.0/8" } });
+    const status = async (options: { query?: Record<string, string>; path?: string }) =>
+      (await gatehouse.post(beforeCreate, creation("x"), options)).status;
+    expect(await status({ path: "/chat/secret-of-the-path", query })).toBe(200);
+    expect(await status({ path: "/chat/secret-of-the-path" })).toBe(401);
+    expect(await status({ path: "/", query })).toBe(401);
+    const parameters = new URLSearchParams({ SdkAppid: "1400000000", CallbackCommand: beforeCreate });
+    const response = await fetch(`${gatehouse.webhookUrl}/?${parameters}`, {
+      method: "PUT",
+      headers: { "X-Forwarded-For": "203.0.113.9" },
+    });
+    expect(response.status).toBe(405);
+    const log = gatehouse.log.join("");
+    expect(log).toMatch(/"outcome":"rejected_bad_secret".*"client":"127\.0\.0\.1"/);
+    expect(log).toMatch(/"outcome":"rejected_method".*"client":"203\.0\.113\.9"/);
+    expect(log).not.toContain("secret-of");
+  });
+});
+
 describe("an app with tokens", () => {
   it("accepts what one of them signed within a minute, and nothing else", async () => {
     await using gatehouse = await startGatehouse({ env: { GATEHOUSE_APPS: "1400000000=old|new" } });
