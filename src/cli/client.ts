@@ -4,6 +4,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, type Client as ConnectClient, type ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { isUntrusted, readClientTls, untrustedHint } from "./client-tls.ts";
 import { CommandError, type Io, readAddress, UsageError } from "./command.ts";
 import { safe } from "./text.ts";
 
@@ -38,7 +39,8 @@ export async function withClient<S extends DescService, T>(
   const url = readAddress("--server", server ?? (io.env.GATEHOUSE_SERVER || defaultServer));
   const baseUrl = url.href.replace(/\/$/, "");
   const interceptors = showCredential(key ?? (io.env.GATEHOUSE_API_KEY || undefined));
-  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", defaultTimeoutMs: timeoutMs, interceptors });
+  const nodeOptions = readClientTls(io);
+  const transport = createConnectTransport({ baseUrl, httpVersion: "1.1", defaultTimeoutMs: timeoutMs, interceptors, nodeOptions });
   try {
     return await use(createClient(service, transport));
   } catch (error) {
@@ -96,6 +98,7 @@ function explainUnreachable(error: ConnectError, baseUrl: string): string | unde
   const hint = "Start it with `npm start`, or say where it is with --server or GATEHOUSE_SERVER.";
   const systemCode = error.cause instanceof Error && "code" in error.cause ? String(error.cause.code) : "";
   if (systemCode === "ECONNREFUSED") return `nothing listens on ${baseUrl} (connection refused). ${hint}`;
+  if (isUntrusted(systemCode)) return `no answer from ${baseUrl}: ${safe(error.rawMessage)}. ${untrustedHint}`;
   if (error.code === Code.DeadlineExceeded) return `no answer from ${baseUrl} in ${timeoutMs} ms.`;
   if (systemCode !== "") return `no answer from ${baseUrl}: ${safe(error.rawMessage)}. ${hint}`;
   return `${baseUrl} does not answer as Gatehouse's api listener does: ${describeConnectError(error)}. ${hint}`;

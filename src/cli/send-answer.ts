@@ -1,5 +1,10 @@
 // Sends a webhook as Chat does and judges the answer as Chat would.
+import { once } from "node:events";
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { text as textOf } from "node:stream/consumers";
 import { isDeepStrictEqual } from "node:util";
+import { type ClientTls, isUntrusted, untrustedHint } from "./client-tls.ts";
 import { CommandError } from "./command.ts";
 import type { JsonObject } from "./samples.ts";
 import type { WebhookRequest } from "./send-request.ts";
@@ -19,20 +24,19 @@ export interface Answer {
 }
 
 /** Posts the request. Throws a CommandError that says where and what to do when no answer comes within `timeoutMs`. */
-export async function post(request: WebhookRequest, timeoutMs: number): Promise<Answer> {
+export async function post(request: WebhookRequest, timeoutMs: number, tls: ClientTls): Promise<Answer> {
   const begin = performance.now();
   try {
-    const response = await fetch(request.url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: request.body,
-      redirect: "manual",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = await response.text();
+    const options = { ...tls, method: "POST", signal: AbortSignal.timeout(timeoutMs) };
+    const sent = request.url.protocol === "https:" ? requestHttps(request.url, options) : requestHttp(request.url, options);
+    sent.setHeader("Content-Type", "application/json");
+    sent.end(request.body);
+    const [response]: [IncomingMessage] = (await once(sent, "response")) as [IncomingMessage];
+    const text = await textOf(response);
     const durationMs = Math.round((performance.now() - begin) * 10) / 10;
     const body = parseObject(text);
-    return { status: response.status, statusText: response.statusText, durationMs, text, ...(body !== undefined && { body }) };
+    const { statusCode: status = 0, statusMessage: statusText = "" } = response;
+    return { status, statusText, durationMs, text, ...(body !== undefined && { body }) };
   } catch (error) {
     throw new CommandError(explain(error, request.url, timeoutMs));
   }
@@ -83,11 +87,12 @@ function parseObject(text: string): JsonObject | undefined {
 }
 
 function explain(error: unknown, url: URL, timeoutMs: number): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `no answer from ${url.origin} in ${timeoutMs} ms.`;
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (!(error instanceof Error)) return `no answer from ${url.origin}: ${String(error)}.`;
+  const hasTimedOut = error.name === "AbortError" || error.name === "TimeoutError";
+  if (hasTimedOut) return `no answer from ${url.origin} in ${timeoutMs} ms.`;
+  const code = "code" in error ? String(error.code) : "";
   const hint = "Start it with `npm start`, or say where it is with --url or GATEHOUSE_WEBHOOK_URL.";
   if (code === "ECONNREFUSED") return `nothing listens on ${url.origin} (connection refused). ${hint}`;
-  const reason = cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error);
-  return `no answer from ${url.origin}: ${reason === "" ? code : reason}. ${hint}`;
+  const reason = error.message === "" ? code : error.message;
+  return `no answer from ${url.origin}: ${reason}. ${isUntrusted(code) ? untrustedHint : hint}`;
 }

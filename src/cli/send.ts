@@ -1,4 +1,5 @@
 // `gatehouse send`: plays Chat, by posting webhooks to the webhook listener and judging the answers.
+import { readClientTls } from "./client-tls.ts";
 import { type Command, type Io, parseFlags, readAddress, readAppId, readInteger, UsageError } from "./command.ts";
 import { samples } from "./samples.ts";
 import { type Answer, findDifferences, findFaults, interpret, post } from "./send-answer.ts";
@@ -76,12 +77,13 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   const target = readAddress("--url", flags.url ?? (io.env.GATEHOUSE_WEBHOOK_URL || defaultUrl));
   const sources = findSources(flags, positionals, io);
   const signing = readSigning(flags, io);
+  const tls = readClientTls(io);
   const show = flags.json ? showJson : showText;
   const nowMs = io.now();
   let allGood = true;
   for (const [index, source] of sources.entries()) {
     const request = createRequest(target, source.vector, readChanges(flags, index, nowMs), signing);
-    const answer = await post(request, timeoutMs);
+    const answer = await post(request, timeoutMs, tls);
     const faults = findFaults(answer);
     const differences = source.vector.want === undefined ? [] : findDifferences(answer, source.vector.want);
     show({ source, request, answer, faults, differences }, io);
