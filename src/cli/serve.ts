@@ -41,8 +41,10 @@ config/gatehouse.yaml) and from the environment; README.md lists them.
       if (error instanceof GatehouseError) throw new CommandError(error.message);
       throw error;
     }
+    // Who reads that it is ready may tell it to stop at once.
+    const stopped = stopSignal();
     io.stdout.write(banner(server, config));
-    await stopSignal();
+    await stopped;
     io.stderr.write("Stopping: what was accepted is being answered. Once more to stop at once.\n");
     await server.stop(graceMs);
     return 0;
