@@ -317,4 +317,23 @@ describe("an app with tokens", () => {
     expect(await status({ ...signed("old", nowSeconds), Sign: "" })).toBe(401);
     expect(gatehouse.log.join("")).not.toContain(signed("old", nowSeconds).Sign);
   });
+
+  it("accepts several webhooks with one signature, which all of one second have, and decides each", async () => {
+    await using gatehouse = await startGatehouse({ env: { GATEHOUSE_APPS: "1400000000=token" } });
+    const RequestTime = String(Math.floor(Date.now() / 1000));
+    const Sign = createHash("sha256").update(`token${RequestTime}`).digest("hex");
+    const names = ["a", "b", "c", "a"];
+    const replies = await Promise.all(names.map((name) => gatehouse.post(beforeCreate, creation(name), { query: { Sign, RequestTime } })));
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect(await decisionCount(gatehouse)).toBe(4);
+  });
+
+  it("takes the window that is set", async () => {
+    await using gatehouse = await startGatehouse({
+      env: { GATEHOUSE_APPS: "1400000000=token", GATEHOUSE_WEBHOOK_SIGN_WINDOW_SECONDS: "600" },
+    });
+    const RequestTime = String(Math.floor(Date.now() / 1000) - 300);
+    const Sign = createHash("sha256").update(`token${RequestTime}`).digest("hex");
+    expect((await gatehouse.post(beforeCreate, creation("x"), { query: { Sign, RequestTime } })).status).toBe(200);
+  });
 });
