@@ -7,9 +7,9 @@ import type { RuleDifference } from "../../gen/gatehouse/v1/policy_service_pb.ts
 import { GatehouseError } from "../errors.ts";
 import type { PolicyProblem } from "../policy/problems.ts";
 import type { Lists, Page, PageRequest, PointerName, Policies, PolicyActivation, PublishedPolicy } from "../storage/storage.ts";
+import { unifiedDiff } from "../text/text-diff.ts";
 import { diffRules } from "./policy-diff.ts";
 import { readLiveVersions, wayBack } from "./policy-history.ts";
-import { unifiedDiff } from "./text-diff.ts";
 
 /** What policies need. */
 export interface PolicyDeps {

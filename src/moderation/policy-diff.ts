@@ -3,7 +3,7 @@ import { create, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { RuleMode, Severity } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { OnError, type Policy, type Rule, RuleSchema } from "../../gen/gatehouse/v1/policy_pb.ts";
 import { RuleChange, type RuleDifference, RuleDifferenceSchema } from "../../gen/gatehouse/v1/policy_service_pb.ts";
-import { findChanges } from "./text-diff.ts";
+import { findChanges } from "../text/text-diff.ts";
 
 /**
  * The rules that are not the same: in the order of `to`, then those that only `from` has. A rule that says something else and stands elsewhere

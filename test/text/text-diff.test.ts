@@ -1,7 +1,7 @@
 // Unified diffs: they look as those of `diff -u` do, and always make one text of the other.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { findChanges, unifiedDiff } from "../../src/moderation/text-diff.ts";
+import { findChanges, unifiedDiff } from "../../src/text/text-diff.ts";
 
 const diff = (from: string, to: string) => unifiedDiff({ name: "a", text: from }, { name: "b", text: to });
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `${i + 1}\n`).join("");
