@@ -31,6 +31,7 @@ export function accountChange(event: Event, digest: Uint8Array): AccountChange |
     stamp: [effectiveTimeMs(event), rankByCase[event.event.case], digestHex(digest)],
     eventTimeMs: timeColumn(event.eventTime),
     creation: event.event.case === "accountCreated",
+    operator: "operator" in event.event.value ? event.event.value.operator : "",
     writes,
     normalizedName: writes.name === undefined ? null : normalize(writes.name),
   };

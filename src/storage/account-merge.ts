@@ -17,6 +17,8 @@ export interface AccountChange {
   eventTimeMs: number | null;
   /** Whether the event is a creation. */
   creation: boolean;
+  /** Who did it; empty when the event does not say. */
+  operator: string;
   writes: Partial<AccountFields>;
   /** The normal form of the name in `writes`, null when there is none. */
   normalizedName: string | null;
@@ -63,7 +65,14 @@ export function applyChange(account: AccountRecord | undefined, change: AccountC
   };
 }
 
-function isLater(a: Stamp, b: Stamp): boolean {
+/** Whether the change comes after every one that has written a field of the account. */
+export function isLatest(change: AccountChange, account: AccountRecord | undefined): boolean {
+  // The latest change of all has won every field that it wrote, so that its stamp is on the record.
+  return Object.values(account?.stamps ?? {}).every((stamp) => isLater(change.stamp, stamp));
+}
+
+/** Whether `a` comes after `b`. */
+export function isLater(a: Stamp, b: Stamp): boolean {
   if (a[0] !== b[0]) return a[0] > b[0];
   if (a[1] !== b[1]) return a[1] > b[1];
   return a[2] > b[2];

@@ -1,15 +1,20 @@
 // Where pages begin: the positions in results, written as strings and read back with suspicion.
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../errors.ts";
+import type { Stamp } from "./account-merge.ts";
 import type { Page } from "./storage.ts";
 
 const maxAppId = 0xffff_ffff;
 const entryMark = "value:";
+/** JSON never has it, and neither has a name or an account id. */
+const keyMark = "\0";
 
 /** An account's place in the order of accounts. */
 export interface AccountPosition {
   appId: number;
   accountId: string;
+  /** What the accounts of an app are ordered by before the account id, when there is such a thing. */
+  key?: string;
 }
 
 /** Reads the position in a log, a sequence number in decimal. Throws INVALID_PAGE_TOKEN for anything else. */
@@ -19,16 +24,19 @@ export function parseLogPosition(position: string): number {
   return seq;
 }
 
-/** Writes the position of an account. */
-export function formatAccountPosition(position: AccountPosition): string {
-  return JSON.stringify([position.appId, position.accountId]);
+/** Writes the position of an account: its key as it is, since escapes could outgrow the limit of a page token. */
+export function formatAccountPosition({ appId, accountId, key }: AccountPosition): string {
+  const place = JSON.stringify([appId, accountId]);
+  return key === undefined ? place : place + keyMark + key;
 }
 
 /** Reads what formatAccountPosition wrote, for an account of `ofApp` when that is given, and nothing else. Throws INVALID_PAGE_TOKEN. */
 export function parseAccountPosition(position: string, ofApp?: number): AccountPosition {
+  const mark = position.indexOf(keyMark);
+  const place = mark < 0 ? position : position.slice(0, mark);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(position);
+    parsed = JSON.parse(place);
   } catch {
     throw invalidPosition();
   }
@@ -36,8 +44,21 @@ export function parseAccountPosition(position: string, ofApp?: number): AccountP
   const [appId, accountId] = parsed as unknown[];
   if (typeof appId !== "number" || !Number.isInteger(appId) || appId < 0 || appId > maxAppId) throw invalidPosition();
   if (appId !== (ofApp ?? appId)) throw invalidPosition();
-  if (typeof accountId !== "string" || formatAccountPosition({ appId, accountId }) !== position) throw invalidPosition();
-  return { appId, accountId };
+  if (typeof accountId !== "string" || formatAccountPosition({ appId, accountId }) !== place) throw invalidPosition();
+  return mark < 0 ? { appId, accountId } : { appId, accountId, key: position.slice(mark + 1) };
+}
+
+/** Writes the position of a revision. */
+export function formatStampPosition(stamp: Stamp): string {
+  return JSON.stringify(stamp);
+}
+
+/** Reads what formatStampPosition wrote, and nothing else. Throws INVALID_PAGE_TOKEN. */
+export function parseStampPosition(position: string): Stamp {
+  const [, timeMs = "", rank = "", digest = ""] = /^\[(-?\d{1,16}),(\d),"([0-9a-f]+)"\]$/.exec(position) ?? [];
+  const stamp: Stamp = [Number(timeMs), Number(rank), digest];
+  if (!Number.isSafeInteger(stamp[0]) || formatStampPosition(stamp) !== position) throw invalidPosition();
+  return stamp;
 }
 
 /** Writes the position of a list's entry: a mark and the value as it is, since escapes could outgrow the limit of a page token. */
@@ -67,7 +88,8 @@ export function pageOf<Row, Item>(
   return rows.length > size && last !== undefined ? { items, next: position(last) } : { items };
 }
 
-function invalidPosition(): GatehouseError {
+/** The error for a position that the store cannot have given. */
+export function invalidPosition(): GatehouseError {
   return new GatehouseError(
     ErrorReason.INVALID_PAGE_TOKEN,
     "The page token is not one that was given for this list; start again without one.",

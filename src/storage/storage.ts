@@ -1,6 +1,6 @@
 // The contract of a store. What a comment here says a store must do, test/storage/conformance.ts checks on every store.
 import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
-import type { Account, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import type { Account, AccountRevision, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import type { Decision, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
@@ -18,7 +18,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   driver's text must not be in the message.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, Accounts, Lists, Policies, Feed, Keys, AuditLog {
+export interface Store extends Decisions, Events, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -203,13 +203,27 @@ export interface AppendedEvent {
   duplicate: boolean;
 }
 
-/** The registry of accounts: what the events say, whatever the order and number of their deliveries. */
+/**
+ * The registry of accounts: what the events say. For any order and number of deliveries of the same events, each with its receive_time, accounts,
+ * their sources and their revisions must end the same but for the ids of events. It must keep what it needs of an event for that, so that it stays
+ * as it is when the event itself is deleted.
+ */
 export interface Accounts {
-  /** One account; undefined when no event spoke of it. */
+  /** One account, with the sources of its fields; undefined when no event spoke of it. */
   getAccount(appId: number, accountId: string): Promise<Account | undefined>;
 
-  /** Accounts that pass the filter, by app and then by account id, byte for byte. */
+  /**
+   * Accounts that pass the filter, without their sources, by app and then by account id, byte for byte; between these two by name when there is a
+   * `namePrefix` and neither `owner` nor `normalizedName`, and by the time of the last event when there is a range of it and none of those three.
+   * What is done for one page must be limited whatever the filter leaves out: a page may have fewer items than asked for, even none, and a `next`.
+   */
   listAccounts(filter: AccountFilter, page: PageRequest): Promise<Page<Account>>;
+
+  /**
+   * What each event made of one account's fields, in the order of the stamps of src/storage/account-merge.ts, numbered from 1. The first event that
+   * speaks of them is a revision, and each later one that changes any of them; an event that is not kept any more counts all the same.
+   */
+  listAccountRevisions(appId: number, accountId: string, page: PageRequest): Promise<Page<AccountRevision>>;
 }
 
 /** Which accounts. Every member that is set must hold. */
@@ -217,7 +231,30 @@ export interface AccountFilter {
   appId?: number;
   owner?: string;
   state?: AccountState;
+  /** The name begins with this, byte for byte. */
+  namePrefix?: string;
+  /** The normal form of the name, by src/text/normalize.ts. */
+  normalizedName?: string;
+  /** The time of the last event is at or after this, in milliseconds. Accounts without such a time are left out, here and below. */
+  lastEventFromMs?: number;
+  /** The time of the last event is before this. */
+  lastEventBeforeMs?: number;
 }
+
+/** Decisions and events together. */
+export interface Timeline {
+  /**
+   * What is kept of an account, an owner or a user, the latest committed first: as ListTimelineRequest in account_service.proto says of each. A
+   * page may have fewer items than asked for, even none, and a `next`, as those of `listAccounts`.
+   */
+  listTimeline(filter: TimelineFilter, page: PageRequest): Promise<Page<TimelineEntry>>;
+}
+
+/** Whose timeline, in one app. */
+export type TimelineFilter = { appId: number } & ({ accountId: string } | { owner: string } | { user: string });
+
+/** A decision, with its shadow outcome, or an event. */
+export type TimelineEntry = { kind: "decision"; decision: Decision } | { kind: "event"; event: Event };
 
 /** The lists that rules ask. */
 export interface Lists {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Store } from "../../src/storage/storage.ts";
+import { accountsConformance } from "./conformance/accounts.ts";
 import { auditConformance } from "./conformance/audit.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { eventsConformance } from "./conformance/events.ts";
@@ -26,6 +27,7 @@ import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
+import { timelineConformance } from "./conformance/timeline.ts";
 import {
   appId,
   baseMs,
@@ -46,6 +48,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     ratesConformance(open);
     shadowConformance(open);
     eventsConformance(open);
+    accountsConformance(open);
+    timelineConformance(open);
     flaggedEventsConformance(open);
     subscriptionsConformance(open);
     listsConformance(open);
@@ -134,6 +138,8 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     listAccountEvents: () => store.listAccountEvents(appId, "a", page),
     getAccount: () => store.getAccount(appId, "a"),
     listAccounts: () => store.listAccounts({}, page),
+    listAccountRevisions: () => store.listAccountRevisions(appId, "a", page),
+    listTimeline: () => store.listTimeline({ appId, user: "ann" }, page),
     addEntries: () => store.addEntries("staff", [listEntry("a")]),
     removeEntries: () => store.removeEntries("staff", ["a"], removal),
     listEntries: () => store.listEntries("staff", {}, page),

@@ -1,4 +1,5 @@
 // Sets of events, and how they may be delivered: shuffled, and some of them more than once.
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { AppendedEvent, Store } from "../../src/storage/storage.ts";
@@ -11,13 +12,13 @@ export interface Deliveries {
 }
 
 /** The accounts and users that events speak of. */
-export const accountIds = ["a", "A", "b"];
+export const accountIds = ["a", "A", "b", "c"];
 export const userIds = ["s", "S", "t"];
 
 /** Few accounts, times and values, so that ties are common. */
-export function shuffledDeliveries(): fc.Arbitrary<Deliveries> {
+export function shuffledDeliveries(maxEvents = 12): fc.Arbitrary<Deliveries> {
   return fc
-    .uniqueArray(anyEvent(), { minLength: 1, maxLength: 12, selector: (event) => Buffer.from(digestOf(event)).toString("hex") })
+    .uniqueArray(anyEvent(), { minLength: 1, maxLength: maxEvents, selector: (event) => Buffer.from(digestOf(event)).toString("hex") })
     .chain((events) =>
       fc.record({
         events: fc.constant(events),
@@ -36,7 +37,8 @@ function anyEvent(): fc.Arbitrary<Event> {
   const profile = fc.record({ name: text, introduction: text, faceUrl: text, organization: text }, { requiredKeys: [] });
   const subscribers = fc.array(fc.constantFrom(...userIds), { minLength: 1, maxLength: 4 });
   const change = fc.constantFrom("added" as const, "removed" as const);
-  return fc.oneof(
+  const receiveMs = fc.constantFrom(baseMs, baseMs + 2);
+  const event = fc.oneof(
     {
       weight: 2,
       arbitrary: fc.tuple(change, accountId, timeMs, subscribers).map(([kind, id, time, users]) => subscribersEvent(kind, id, time, users)),
@@ -45,6 +47,7 @@ function anyEvent(): fc.Arbitrary<Event> {
     fc.tuple(accountId, timeMs, profile).map(([id, time, fields]) => changedEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => destroyedEvent(id, time, fields)),
   );
+  return fc.tuple(event, receiveMs).map(([made, ms]) => ({ ...made, receiveTime: timestampFromMs(ms) }));
 }
 
 /** Appends the event as one of another app. The digests of the events of one app sort as those of another, since digests break ties. */

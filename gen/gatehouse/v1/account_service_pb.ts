@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_gatehouse_v1_access } from "./access_pb.ts";
+import type { Decision } from "./decision_pb.ts";
+import { file_gatehouse_v1_decision } from "./decision_pb.ts";
 import type { Event } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -16,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/account_service.proto.
  */
 export const file_gatehouse_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJnYXRlaG91c2UvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEirwIKB0FjY291bnQSDgoGYXBwX2lkGAEgASgNEhIKCmFjY291bnRfaWQYAiABKAkSDQoFb3duZXIYAyABKAkSDAoEbmFtZRgEIAEoCRIUCgxpbnRyb2R1Y3Rpb24YBSABKAkSEAoIZmFjZV91cmwYBiABKAkSFAoMb3JnYW5pemF0aW9uGAcgASgJEikKBXN0YXRlGAggASgOMhouZ2F0ZWhvdXNlLnYxLkFjY291bnRTdGF0ZRIPCgdwYXJ0aWFsGAkgASgIEjQKEGZpcnN0X2V2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2xhc3RfZXZlbnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiWwoRR2V0QWNjb3VudFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEi0KCmFjY291bnRfaWQYAiABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQiPAoSR2V0QWNjb3VudFJlc3BvbnNlEiYKB2FjY291bnQYASABKAsyFS5nYXRlaG91c2UudjEuQWNjb3VudCLEAQoTTGlzdEFjY291bnRzUmVxdWVzdBIOCgZhcHBfaWQYASABKA0SIgoFb3duZXIYAiABKAlCE7pIEHIOKCAyCl5bXlx4MDBdKiQSMwoFc3RhdGUYAyABKA4yGi5nYXRlaG91c2UudjEuQWNjb3VudFN0YXRlQgi6SAWCAQIQARIaCglwYWdlX3NpemUYBCABKAVCB7pIBBoCKAASKAoKcGFnZV90b2tlbhgFIAEoCUIUukgRcg8ogAQyCl5bXlx4MDBdKiQiWAoUTGlzdEFjY291bnRzUmVzcG9uc2USJwoIYWNjb3VudHMYASADKAsyFS5nYXRlaG91c2UudjEuQWNjb3VudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqAEKGExpc3RBY2NvdW50RXZlbnRzUmVxdWVzdBIXCgZhcHBfaWQYASABKA1CB7pIBCoCIAASLQoKYWNjb3VudF9pZBgCIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIaCglwYWdlX3NpemUYAyABKAVCB7pIBBoCKAASKAoKcGFnZV90b2tlbhgEIAEoCUIUukgRcg8ogAQyCl5bXlx4MDBdKiQiWQoZTGlzdEFjY291bnRFdmVudHNSZXNwb25zZRIjCgZldmVudHMYASADKAsyEy5nYXRlaG91c2UudjEuRXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJKmIKDEFjY291bnRTdGF0ZRIdChlBQ0NPVU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQUNDT1VOVF9TVEFURV9MSVZFEAESGwoXQUNDT1VOVF9TVEFURV9ERVNUUk9ZRUQQAjK8AgoOQWNjb3VudFNlcnZpY2USWQoKR2V0QWNjb3VudBIfLmdhdGVob3VzZS52MS5HZXRBY2NvdW50UmVxdWVzdBogLmdhdGVob3VzZS52MS5HZXRBY2NvdW50UmVzcG9uc2UiCMrBGAQIARABEl8KDExpc3RBY2NvdW50cxIhLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudHNSZXF1ZXN0GiIuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgjKwRgECAEQARJuChFMaXN0QWNjb3VudEV2ZW50cxImLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudEV2ZW50c1JlcXVlc3QaJy5nYXRlaG91c2UudjEuTGlzdEFjY291bnRFdmVudHNSZXNwb25zZSIIysEYBAgBEAFiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_event, file_google_protobuf_timestamp]);
+  fileDesc("CiJnYXRlaG91c2UvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8AIKB0FjY291bnQSDgoGYXBwX2lkGAEgASgNEhIKCmFjY291bnRfaWQYAiABKAkSDQoFb3duZXIYAyABKAkSDAoEbmFtZRgEIAEoCRIUCgxpbnRyb2R1Y3Rpb24YBSABKAkSEAoIZmFjZV91cmwYBiABKAkSFAoMb3JnYW5pemF0aW9uGAcgASgJEikKBXN0YXRlGAggASgOMhouZ2F0ZWhvdXNlLnYxLkFjY291bnRTdGF0ZRIPCgdwYXJ0aWFsGAkgASgIEjQKEGZpcnN0X2V2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2xhc3RfZXZlbnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoHc291cmNlcxgMIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50U291cmNlcxIQCghyZXZpc2lvbhgNIAEoBSKcAgoOQWNjb3VudFNvdXJjZXMSKAoFb3duZXIYASABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USJwoEbmFtZRgCIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIvCgxpbnRyb2R1Y3Rpb24YAyABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USKwoIZmFjZV91cmwYBCABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USLwoMb3JnYW5pemF0aW9uGAUgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlEigKBXN0YXRlGAYgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlIqwBCgtWYWx1ZVNvdXJjZRIQCghldmVudF9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCG9wZXJhdG9yGAQgASgJEhcKD2Fycml2YWxfb3JkZXJlZBgFIAEoCCJbChFHZXRBY2NvdW50UmVxdWVzdBIXCgZhcHBfaWQYASABKA1CB7pIBCoCIAASLQoKYWNjb3VudF9pZBgCIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJCI8ChJHZXRBY2NvdW50UmVzcG9uc2USJgoHYWNjb3VudBgBIAEoCzIVLmdhdGVob3VzZS52MS5BY2NvdW50IpIDChNMaXN0QWNjb3VudHNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoDRIiCgVvd25lchgCIAEoCUITukgQcg4oIDIKXlteXHgwMF0qJBIzCgVzdGF0ZRgDIAEoDjIaLmdhdGVob3VzZS52MS5BY2NvdW50U3RhdGVCCLpIBYIBAhABEhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAUgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJBIpCgtuYW1lX3ByZWZpeBgGIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQSLQoPbm9ybWFsaXplZF9uYW1lGAcgASgJQhS6SBFyDyiWATIKXlteXHgwMF0qJBI5ChVsYXN0X2V2ZW50X3N0YXJ0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE2xhc3RfZXZlbnRfZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlgKFExpc3RBY2NvdW50c1Jlc3BvbnNlEicKCGFjY291bnRzGAEgAygLMhUuZ2F0ZWhvdXNlLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqgBChhMaXN0QWNjb3VudEV2ZW50c1JlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEi0KCmFjY291bnRfaWQYAiABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBCABKAlCFLpIEXIPKIAEMgpeW15ceDAwXSokIlkKGUxpc3RBY2NvdW50RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMuZ2F0ZWhvdXNlLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKrAQobTGlzdEFjY291bnRSZXZpc2lvbnNSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABItCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAQgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJCJpChxMaXN0QWNjb3VudFJldmlzaW9uc1Jlc3BvbnNlEjAKCXJldmlzaW9ucxgBIAMoCzIdLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItMBCg9BY2NvdW50UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAUSLwoEa2luZBgCIAEoDjIhLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb25LaW5kEikKBnNvdXJjZRgDIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIqCgdjaGFuZ2VzGAQgAygLMhkuZ2F0ZWhvdXNlLnYxLkZpZWxkQ2hhbmdlEiYKB2FjY291bnQYBSABKAsyFS5nYXRlaG91c2UudjEuQWNjb3VudCI2CgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIMCgRmcm9tGAIgASgJEgoKAnRvGAMgASgJIoECChNMaXN0VGltZWxpbmVSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABIvCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokSAASJgoFb3duZXIYAyABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEiUKBHVzZXIYBCABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEhoKCXBhZ2Vfc2l6ZRgFIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAYgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJEILCgJvZhIFukgCCAEiXQoUTGlzdFRpbWVsaW5lUmVzcG9uc2USLAoHZW50cmllcxgBIAMoCzIbLmdhdGVob3VzZS52MS5UaW1lbGluZUVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqCg1UaW1lbGluZUVudHJ5EioKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uSAASJAoFZXZlbnQYAiABKAsyEy5nYXRlaG91c2UudjEuRXZlbnRIAEIHCgVlbnRyeSpiCgxBY2NvdW50U3RhdGUSHQoZQUNDT1VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFDQ09VTlRfU1RBVEVfTElWRRABEhsKF0FDQ09VTlRfU1RBVEVfREVTVFJPWUVEEAIqrwEKE0FjY291bnRSZXZpc2lvbktpbmQSJQohQUNDT1VOVF9SRVZJU0lPTl9LSU5EX1VOU1BFQ0lGSUVEEAASIQodQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0NSRUFURUQQARIpCiVBQ0NPVU5UX1JFVklTSU9OX0tJTkRfUFJPRklMRV9DSEFOR0VEEAISIwofQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0RFU1RST1lFRBADMpYECg5BY2NvdW50U2VydmljZRJZCgpHZXRBY2NvdW50Eh8uZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXF1ZXN0GiAuZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdEFjY291bnRzEiEuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiCMrBGAQIARABEm4KEUxpc3RBY2NvdW50RXZlbnRzEiYuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50RXZlbnRzUmVxdWVzdBonLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudEV2ZW50c1Jlc3BvbnNlIgjKwRgECAEQARJ3ChRMaXN0QWNjb3VudFJldmlzaW9ucxIpLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudFJldmlzaW9uc1JlcXVlc3QaKi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRSZXZpc2lvbnNSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdFRpbWVsaW5lEiEuZ2F0ZWhvdXNlLnYxLkxpc3RUaW1lbGluZVJlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdFRpbWVsaW5lUmVzcG9uc2UiCMrBGAQIARABYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_timestamp]);
 
 /**
  * What is known of an Official Account. Every field holds what the latest event said of it, by event time; the same events in any order and
@@ -101,6 +103,20 @@ export type Account = Message<"gatehouse.v1.Account"> & {
    * @generated from field: google.protobuf.Timestamp last_event_time = 11;
    */
   lastEventTime?: Timestamp | undefined;
+
+  /**
+   * Where the value of each field came from. Set by GetAccount; not set in lists.
+   *
+   * @generated from field: gatehouse.v1.AccountSources sources = 12;
+   */
+  sources?: AccountSources | undefined;
+
+  /**
+   * The number of the current revision. 0 when no event has said anything of the fields above, as when only its subscribers are known.
+   *
+   * @generated from field: int32 revision = 13;
+   */
+  revision: number;
 };
 
 /**
@@ -109,6 +125,111 @@ export type Account = Message<"gatehouse.v1.Account"> & {
  */
 export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_account_service, 0);
+
+/**
+ * Where the value of each field of an account came from. A source is not set when no event has said anything of its field.
+ *
+ * @generated from message gatehouse.v1.AccountSources
+ */
+export type AccountSources = Message<"gatehouse.v1.AccountSources"> & {
+  /**
+   * Of `owner`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource owner = 1;
+   */
+  owner?: ValueSource | undefined;
+
+  /**
+   * Of `name`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource name = 2;
+   */
+  name?: ValueSource | undefined;
+
+  /**
+   * Of `introduction`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource introduction = 3;
+   */
+  introduction?: ValueSource | undefined;
+
+  /**
+   * Of `face_url`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource face_url = 4;
+   */
+  faceUrl?: ValueSource | undefined;
+
+  /**
+   * Of `organization`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource organization = 5;
+   */
+  organization?: ValueSource | undefined;
+
+  /**
+   * Of `state`.
+   *
+   * @generated from field: gatehouse.v1.ValueSource state = 6;
+   */
+  state?: ValueSource | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.AccountSources.
+ * Use `create(AccountSourcesSchema)` to create a new message.
+ */
+export const AccountSourcesSchema: GenMessage<AccountSources> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 1);
+
+/**
+ * The event that a value came from.
+ *
+ * @generated from message gatehouse.v1.ValueSource
+ */
+export type ValueSource = Message<"gatehouse.v1.ValueSource"> & {
+  /**
+   * The event's id. The event itself may be no longer kept.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * When it happened, by Chat's clock. Not set when the event did not say.
+   *
+   * @generated from field: google.protobuf.Timestamp event_time = 2;
+   */
+  eventTime?: Timestamp | undefined;
+
+  /**
+   * When its first delivery arrived, by our clock.
+   *
+   * @generated from field: google.protobuf.Timestamp receive_time = 3;
+   */
+  receiveTime?: Timestamp | undefined;
+
+  /**
+   * The user who did it. Empty when the event did not say; a destruction never does.
+   *
+   * @generated from field: string operator = 4;
+   */
+  operator: string;
+
+  /**
+   * True when the event did not say when it happened, and therefore has its place among the others by its arrival.
+   *
+   * @generated from field: bool arrival_ordered = 5;
+   */
+  arrivalOrdered: boolean;
+};
+
+/**
+ * Describes the message gatehouse.v1.ValueSource.
+ * Use `create(ValueSourceSchema)` to create a new message.
+ */
+export const ValueSourceSchema: GenMessage<ValueSource> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 2);
 
 /**
  * Which account.
@@ -136,7 +257,7 @@ export type GetAccountRequest = Message<"gatehouse.v1.GetAccountRequest"> & {
  * Use `create(GetAccountRequestSchema)` to create a new message.
  */
 export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 1);
+  messageDesc(file_gatehouse_v1_account_service, 3);
 
 /**
  * The account.
@@ -157,7 +278,7 @@ export type GetAccountResponse = Message<"gatehouse.v1.GetAccountResponse"> & {
  * Use `create(GetAccountResponseSchema)` to create a new message.
  */
 export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 2);
+  messageDesc(file_gatehouse_v1_account_service, 4);
 
 /**
  * Which accounts. All filters must hold.
@@ -187,7 +308,8 @@ export type ListAccountsRequest = Message<"gatehouse.v1.ListAccountsRequest"> & 
   state: AccountState;
 
   /**
-   * How many at most; 0 means 50, more than 1000 means 1000.
+   * How many at most; 0 means 50, more than 1000 means 1000. A page may have fewer, even none, and not be the last: how much is looked
+   * through for one page is limited.
    *
    * @generated from field: int32 page_size = 4;
    */
@@ -199,6 +321,35 @@ export type ListAccountsRequest = Message<"gatehouse.v1.ListAccountsRequest"> & 
    * @generated from field: string page_token = 5;
    */
   pageToken: string;
+
+  /**
+   * Only with a name that begins so, byte for byte; at most 150 bytes. Empty: any.
+   *
+   * @generated from field: string name_prefix = 6;
+   */
+  namePrefix: string;
+
+  /**
+   * Only with a name that has the same normal form as this one: without regard to case, accents, width, and characters that cannot be seen. At
+   * most 150 bytes. Empty: any.
+   *
+   * @generated from field: string normalized_name = 7;
+   */
+  normalizedName: string;
+
+  /**
+   * Only with a last_event_time at or after this. Not set: any.
+   *
+   * @generated from field: google.protobuf.Timestamp last_event_start_time = 8;
+   */
+  lastEventStartTime?: Timestamp | undefined;
+
+  /**
+   * Only with a last_event_time before this. Not set: any.
+   *
+   * @generated from field: google.protobuf.Timestamp last_event_end_time = 9;
+   */
+  lastEventEndTime?: Timestamp | undefined;
 };
 
 /**
@@ -206,7 +357,7 @@ export type ListAccountsRequest = Message<"gatehouse.v1.ListAccountsRequest"> & 
  * Use `create(ListAccountsRequestSchema)` to create a new message.
  */
 export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 3);
+  messageDesc(file_gatehouse_v1_account_service, 5);
 
 /**
  * A page of accounts.
@@ -215,14 +366,16 @@ export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__P
  */
 export type ListAccountsResponse = Message<"gatehouse.v1.ListAccountsResponse"> & {
   /**
-   * In the order of app and account id, byte for byte.
+   * By app; within an app by account id, byte for byte. With name_prefix, and neither owner nor normalized_name, by name before that; with a range of
+   * last_event_time, and none of those three, by that time before that: then an account that an event moves meanwhile can come in two pages, or,
+   * when its name changes, in none.
    *
    * @generated from field: repeated gatehouse.v1.Account accounts = 1;
    */
   accounts: Account[];
 
   /**
-   * Where the next page begins. Empty: this was the last one.
+   * Where the next page begins. Empty: this was the last one. The page may be short, even empty, without being the last.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -234,7 +387,7 @@ export type ListAccountsResponse = Message<"gatehouse.v1.ListAccountsResponse"> 
  * Use `create(ListAccountsResponseSchema)` to create a new message.
  */
 export const ListAccountsResponseSchema: GenMessage<ListAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 4);
+  messageDesc(file_gatehouse_v1_account_service, 6);
 
 /**
  * The events of which account.
@@ -276,7 +429,7 @@ export type ListAccountEventsRequest = Message<"gatehouse.v1.ListAccountEventsRe
  * Use `create(ListAccountEventsRequestSchema)` to create a new message.
  */
 export const ListAccountEventsRequestSchema: GenMessage<ListAccountEventsRequest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 5);
+  messageDesc(file_gatehouse_v1_account_service, 7);
 
 /**
  * A page of events.
@@ -304,7 +457,298 @@ export type ListAccountEventsResponse = Message<"gatehouse.v1.ListAccountEventsR
  * Use `create(ListAccountEventsResponseSchema)` to create a new message.
  */
 export const ListAccountEventsResponseSchema: GenMessage<ListAccountEventsResponse> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_account_service, 6);
+  messageDesc(file_gatehouse_v1_account_service, 8);
+
+/**
+ * The revisions of which account.
+ *
+ * @generated from message gatehouse.v1.ListAccountRevisionsRequest
+ */
+export type ListAccountRevisionsRequest = Message<"gatehouse.v1.ListAccountRevisionsRequest"> & {
+  /**
+   * The Chat application, by SDKAppID.
+   *
+   * @generated from field: uint32 app_id = 1;
+   */
+  appId: number;
+
+  /**
+   * The account, byte for byte: 1 to 48 bytes.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * How many at most; 0 means 50, more than 1000 means 1000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: the next_page_token of the page before, with the same filters.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListAccountRevisionsRequest.
+ * Use `create(ListAccountRevisionsRequestSchema)` to create a new message.
+ */
+export const ListAccountRevisionsRequestSchema: GenMessage<ListAccountRevisionsRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 9);
+
+/**
+ * A page of revisions.
+ *
+ * @generated from message gatehouse.v1.ListAccountRevisionsResponse
+ */
+export type ListAccountRevisionsResponse = Message<"gatehouse.v1.ListAccountRevisionsResponse"> & {
+  /**
+   * In the order in which things happened, whatever the order of their deliveries. None when no event has spoken of the account's fields.
+   *
+   * @generated from field: repeated gatehouse.v1.AccountRevision revisions = 1;
+   */
+  revisions: AccountRevision[];
+
+  /**
+   * Where the next page begins. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListAccountRevisionsResponse.
+ * Use `create(ListAccountRevisionsResponseSchema)` to create a new message.
+ */
+export const ListAccountRevisionsResponseSchema: GenMessage<ListAccountRevisionsResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 10);
+
+/**
+ * What one event made of an account. The first event is always a revision; a later one only when it changed a field. A delayed event takes its
+ * place by its time, and the revisions after it are counted on.
+ *
+ * @generated from message gatehouse.v1.AccountRevision
+ */
+export type AccountRevision = Message<"gatehouse.v1.AccountRevision"> & {
+  /**
+   * From 1.
+   *
+   * @generated from field: int32 revision = 1;
+   */
+  revision: number;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: gatehouse.v1.AccountRevisionKind kind = 2;
+   */
+  kind: AccountRevisionKind;
+
+  /**
+   * The event that says so.
+   *
+   * @generated from field: gatehouse.v1.ValueSource source = 3;
+   */
+  source?: ValueSource | undefined;
+
+  /**
+   * The fields that have another value than before, in the order of Account. Empty for a first event that says nothing.
+   *
+   * @generated from field: repeated gatehouse.v1.FieldChange changes = 4;
+   */
+  changes: FieldChange[];
+
+  /**
+   * The account after it, as it was in the order in which things happened: app, id, fields, state and `revision`, without what is known of all
+   * its events together.
+   *
+   * @generated from field: gatehouse.v1.Account account = 5;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.AccountRevision.
+ * Use `create(AccountRevisionSchema)` to create a new message.
+ */
+export const AccountRevisionSchema: GenMessage<AccountRevision> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 11);
+
+/**
+ * A field with another value than before.
+ *
+ * @generated from message gatehouse.v1.FieldChange
+ */
+export type FieldChange = Message<"gatehouse.v1.FieldChange"> & {
+  /**
+   * The field, by its name in Account.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Its value before; empty also when no event had said. Of `state`: empty, `live` or `destroyed`.
+   *
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * Its value after. Of `state`: `live` or `destroyed`.
+   *
+   * @generated from field: string to = 3;
+   */
+  to: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.FieldChange.
+ * Use `create(FieldChangeSchema)` to create a new message.
+ */
+export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 12);
+
+/**
+ * Whose timeline.
+ *
+ * @generated from message gatehouse.v1.ListTimelineRequest
+ */
+export type ListTimelineRequest = Message<"gatehouse.v1.ListTimelineRequest"> & {
+  /**
+   * The Chat application, by SDKAppID.
+   *
+   * @generated from field: uint32 app_id = 1;
+   */
+  appId: number;
+
+  /**
+   * Whose. Byte for byte.
+   *
+   * @generated from oneof gatehouse.v1.ListTimelineRequest.of
+   */
+  of: {
+    /**
+     * Of this account, 1 to 48 bytes: the decisions and events about it. Decisions about its creation have no account yet: they are with its
+     * owner.
+     *
+     * @generated from field: string account_id = 2;
+     */
+    value: string;
+    case: "accountId";
+  } | {
+    /**
+     * Of this owner, 1 to 32 bytes: the decisions about what they would own, and the decisions and events about all accounts that they own or
+     * owned, as far as events have said.
+     *
+     * @generated from field: string owner = 3;
+     */
+    value: string;
+    case: "owner";
+  } | {
+    /**
+     * Of this user, 1 to 32 bytes: the decisions that they asked for or that were about what they would own, and the events that name them as
+     * operator, as owner or as a subscriber.
+     *
+     * @generated from field: string user = 4;
+     */
+    value: string;
+    case: "user";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How many at most; 0 means 50, more than 1000 means 1000. A page may have fewer, even none, and not be the last: how much is looked
+   * through for one page is limited.
+   *
+   * @generated from field: int32 page_size = 5;
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: the next_page_token of the page before, with the same filters.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListTimelineRequest.
+ * Use `create(ListTimelineRequestSchema)` to create a new message.
+ */
+export const ListTimelineRequestSchema: GenMessage<ListTimelineRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 13);
+
+/**
+ * A part of a timeline.
+ *
+ * @generated from message gatehouse.v1.ListTimelineResponse
+ */
+export type ListTimelineResponse = Message<"gatehouse.v1.ListTimelineResponse"> & {
+  /**
+   * The latest committed first. What is no longer kept is left out.
+   *
+   * @generated from field: repeated gatehouse.v1.TimelineEntry entries = 1;
+   */
+  entries: TimelineEntry[];
+
+  /**
+   * Where the next page begins. Empty: this was the last one. The page may be short, even empty, without being the last.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListTimelineResponse.
+ * Use `create(ListTimelineResponseSchema)` to create a new message.
+ */
+export const ListTimelineResponseSchema: GenMessage<ListTimelineResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 14);
+
+/**
+ * A decision or an event.
+ *
+ * @generated from message gatehouse.v1.TimelineEntry
+ */
+export type TimelineEntry = Message<"gatehouse.v1.TimelineEntry"> & {
+  /**
+   * Which. Not set when it is of a kind that this schema does not have yet.
+   *
+   * @generated from oneof gatehouse.v1.TimelineEntry.entry
+   */
+  entry: {
+    /**
+     * A decision.
+     *
+     * @generated from field: gatehouse.v1.Decision decision = 1;
+     */
+    value: Decision;
+    case: "decision";
+  } | {
+    /**
+     * An event.
+     *
+     * @generated from field: gatehouse.v1.Event event = 2;
+     */
+    value: Event;
+    case: "event";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message gatehouse.v1.TimelineEntry.
+ * Use `create(TimelineEntrySchema)` to create a new message.
+ */
+export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 15);
 
 /**
  * Whether an account exists.
@@ -348,6 +792,54 @@ export const AccountStateSchema: GenEnum<AccountState> = /*@__PURE__*/
   enumDesc(file_gatehouse_v1_account_service, 0);
 
 /**
+ * What makes a revision.
+ *
+ * @generated from enum gatehouse.v1.AccountRevisionKind
+ */
+export const AccountRevisionKind = {
+  /**
+   * The server is newer than this schema.
+   *
+   * @generated from enum value: ACCOUNT_REVISION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The account was created.
+   *
+   * @generated from enum value: ACCOUNT_REVISION_KIND_CREATED = 1;
+   */
+  CREATED: 1,
+
+  /**
+   * Its profile was changed.
+   *
+   * @generated from enum value: ACCOUNT_REVISION_KIND_PROFILE_CHANGED = 2;
+   */
+  PROFILE_CHANGED: 2,
+
+  /**
+   * It was destroyed.
+   *
+   * @generated from enum value: ACCOUNT_REVISION_KIND_DESTROYED = 3;
+   */
+  DESTROYED: 3,
+} as const;
+
+/**
+ * What makes a revision.
+ *
+ * @generated from enum gatehouse.v1.AccountRevisionKind
+ */
+export type AccountRevisionKind = (typeof AccountRevisionKind)[keyof typeof AccountRevisionKind] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.AccountRevisionKind.
+ */
+export const AccountRevisionKindSchema: GenEnum<AccountRevisionKind> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_account_service, 1);
+
+/**
  * Reads the registry of accounts that the recorded events make.
  *
  * @generated from service gatehouse.v1.AccountService
@@ -364,7 +856,7 @@ export const AccountService: GenService<{
     output: typeof GetAccountResponseSchema;
   },
   /**
-   * Lists accounts by id. Errors: INVALID_REQUEST, INVALID_PAGE_TOKEN, STORE_UNAVAILABLE.
+   * Lists and searches accounts. Errors: INVALID_REQUEST, INVALID_PAGE_TOKEN, STORE_UNAVAILABLE.
    *
    * @generated from rpc gatehouse.v1.AccountService.ListAccounts
    */
@@ -382,6 +874,27 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof ListAccountEventsRequestSchema;
     output: typeof ListAccountEventsResponseSchema;
+  },
+  /**
+   * Lists the revisions of one account: what each event changed in it. Errors: INVALID_REQUEST, INVALID_PAGE_TOKEN, STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.AccountService.ListAccountRevisions
+   */
+  listAccountRevisions: {
+    methodKind: "unary";
+    input: typeof ListAccountRevisionsRequestSchema;
+    output: typeof ListAccountRevisionsResponseSchema;
+  },
+  /**
+   * Lists decisions and events together, of one account, of one owner or of one user, the latest first. Errors: INVALID_REQUEST,
+   * INVALID_PAGE_TOKEN, STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.AccountService.ListTimeline
+   */
+  listTimeline: {
+    methodKind: "unary";
+    input: typeof ListTimelineRequestSchema;
+    output: typeof ListTimelineResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_account_service, 0);

@@ -17,20 +17,27 @@ export interface AccountRow {
   first_event_time: number | null;
   last_event_time: number | null;
   stamps: string;
+  /** The number of the current revision; 0 when no event has said anything of the fields. */
+  revision: number;
 }
 
 const columns = `app_id, account_id, owner, name, normalized_name, introduction, face_url, organization, state, created,
-    first_event_time, last_event_time, stamps`;
+    first_event_time, last_event_time, stamps, revision`;
 
 /** Reads whole rows; a WHERE may follow. */
 export const selectAccount = `SELECT ${columns} FROM accounts`;
 
-/** Writes a whole row: the app, the account, and the values of its record. */
-export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+/** Writes a whole row: the app, the account, the values of its record, and its revision. */
+export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (app_id, account_id) DO UPDATE SET
     owner = excluded.owner, name = excluded.name, normalized_name = excluded.normalized_name, introduction = excluded.introduction,
     face_url = excluded.face_url, organization = excluded.organization, state = excluded.state, created = excluded.created,
-    first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, stamps = excluded.stamps`;
+    first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, stamps = excluded.stamps,
+    revision = excluded.revision`;
+
+/** Writes of a row what no search asks, and the times, with the revision: the values of its record that these are, then app and account. */
+export const updateUnsearched = `UPDATE accounts SET introduction = ?, face_url = ?, organization = ?, created = ?, first_event_time = ?,
+    last_event_time = ?, stamps = ?, revision = ? WHERE app_id = ? AND account_id = ?`;
 
 /** The record of a row. */
 export function recordOfRow(row: AccountRow): AccountRecord {
@@ -51,7 +58,7 @@ export function recordOfRow(row: AccountRow): AccountRecord {
   };
 }
 
-/** The values of a record, in the order of the columns after app and account. */
+/** The values of a record, in the order of the columns between the account and the revision. */
 export function valuesOfRecord({
   fields,
   normalizedName,

@@ -12,10 +12,10 @@ const selectEntry = "SELECT 1 FROM list_entries WHERE list_id = ? AND value = ? 
 const selectValues = "SELECT value FROM list_entries WHERE list_id = ? AND (expire_time IS NULL OR expire_time > ?)";
 
 // Named, because the planner would rather go through all live accounts of the app.
-const countAccounts = `SELECT (SELECT count(*) FROM accounts INDEXED BY accounts_live_by_owner WHERE app_id = ? AND owner = ? AND state = 1)
+const countAccounts = `SELECT (SELECT count(*) FROM accounts INDEXED BY accounts_by_owner WHERE app_id = ? AND owner = ? AND state = 1)
     + (SELECT count(*) FROM reservations WHERE app_id = ? AND owner = ? AND lapse_time > ?) AS count`;
 
-const selectName = `SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts INDEXED BY accounts_live_by_name WHERE app_id = ? AND normalized_name = ? AND state = 1)
+const selectName = `SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts INDEXED BY accounts_by_normalized_name WHERE app_id = ? AND normalized_name = ? AND state = 1)
     OR EXISTS (SELECT 1 FROM reservations WHERE app_id = ? AND normalized_name = ? AND lapse_time > ?)`;
 
 const selectSubscriptionCount = "SELECT count FROM subscription_counts WHERE app_id = ? AND subscriber = ?";

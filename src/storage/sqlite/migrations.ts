@@ -3,6 +3,7 @@ import type { Database } from "better-sqlite3";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import { normalize } from "../../text/normalize.ts";
+import { accountFields, nextRevision, type SaidFields } from "../account-revisions.ts";
 
 /**
  * A step that has been released is never changed; what must change is a new step at the end.
@@ -11,7 +12,8 @@ import { normalize } from "../../text/normalize.ts";
  * - An index of a table with an integer primary key ends in that key, and one of a table WITHOUT ROWID in its whole primary key: the indexes
  *   here deliver their rows in the order of the pages.
  * - Times are milliseconds since 1970.
- * - Steps may call normalize(text), the function of src/text/normalize.ts: who changes that function adds a step that calls it again.
+ * - Steps may call normalize(text), the function of src/text/normalize.ts: who changes that function adds a step that calls it again; and
+ *   count_revisions(owner, name, introduction, face_url, organization, state), which counts as src/storage/account-revisions.ts does.
  */
 export const migrations: readonly string[] = [
   `
@@ -291,6 +293,79 @@ export const migrations: readonly string[] = [
   CREATE INDEX audit_entries_by_principal ON audit_entries (principal_id);
   CREATE INDEX audit_entries_by_target ON audit_entries (target);
   `,
+  `
+  -- What each event said of its account's own fields; NULL: nothing. It outlives the event.
+  CREATE TABLE account_changes (
+    app_id INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    time INTEGER NOT NULL, -- with the next two, the stamp of src/storage/account-merge.ts
+    rank INTEGER NOT NULL, -- also tells the kind: 0 created, 1 changed, 2 destroyed
+    digest BLOB NOT NULL,
+    seq INTEGER NOT NULL, -- of the event
+    timed INTEGER NOT NULL, -- 1 when the time is the event's own, 0 when it is that of its receipt
+    receive_time INTEGER,
+    operator TEXT NOT NULL,
+    owner TEXT,
+    name TEXT,
+    introduction TEXT,
+    face_url TEXT,
+    organization TEXT,
+    state INTEGER,
+    PRIMARY KEY (app_id, account_id, time, rank, digest)
+  ) STRICT, WITHOUT ROWID;
+  -- An encoded event leaves out what is empty, but for the fields of a changed profile; a creation makes empty what it does not carry.
+  INSERT INTO account_changes
+    SELECT app_id, account_id, coalesce(event_time, receive_time, 0), 0, digest, seq, event_time IS NOT NULL, receive_time,
+        coalesce(said ->> 'operator', ''), said ->> 'owner', said ->> 'name', '', '', '', 1
+      FROM (SELECT *, body -> 'accountCreated' AS said FROM events) WHERE said IS NOT NULL AND account_id IS NOT NULL
+    UNION ALL
+    SELECT app_id, account_id, coalesce(event_time, receive_time, 0), 1, digest, seq, event_time IS NOT NULL, receive_time,
+        coalesce(said ->> 'operator', ''), NULL, said ->> 'name', said ->> 'introduction', said ->> 'faceUrl', said ->> 'organization', NULL
+      FROM (SELECT *, body -> 'accountProfileChanged' AS said FROM events) WHERE said IS NOT NULL AND account_id IS NOT NULL
+        AND coalesce(said ->> 'name', said ->> 'introduction', said ->> 'faceUrl', said ->> 'organization') IS NOT NULL
+    UNION ALL
+    SELECT app_id, account_id, coalesce(event_time, receive_time, 0), 2, digest, seq, event_time IS NOT NULL, receive_time,
+        '', said ->> 'owner', said ->> 'name', NULL, NULL, NULL, 2
+      FROM (SELECT *, body -> 'accountDestroyed' AS said FROM events) WHERE said IS NOT NULL AND account_id IS NOT NULL;
+
+  ALTER TABLE accounts ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; -- how many revisions account_changes makes
+  UPDATE accounts SET revision = counted.revision FROM (
+    SELECT app_id, account_id,
+        count_revisions(owner, name, introduction, face_url, organization, state ORDER BY time, rank, digest) AS revision
+      FROM account_changes GROUP BY app_id, account_id
+  ) AS counted WHERE counted.app_id = accounts.app_id AND counted.account_id = accounts.account_id;
+
+  -- Who owns or owned which account.
+  CREATE TABLE account_owners (
+    app_id INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    PRIMARY KEY (app_id, owner, account_id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO account_owners SELECT DISTINCT app_id, owner, account_id FROM account_changes WHERE owner IS NOT NULL;
+
+  -- Which events name a user as operator, owner or subscriber.
+  CREATE TABLE event_users (
+    app_id INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (app_id, user, seq)
+  ) STRICT, WITHOUT ROWID;
+  INSERT OR IGNORE INTO event_users SELECT app_id, member.value, events.seq FROM events, json_tree(body) AS member
+    WHERE member.type = 'text' AND member.value <> ''
+      AND (member.key IN ('operator', 'owner') OR member.path IN ('$.subscribersAdded.subscribers', '$.subscribersRemoved.subscribers'));
+
+  -- Every listing goes through one app at a time.
+  DROP INDEX accounts_by_owner;
+  DROP INDEX accounts_by_state;
+  DROP INDEX accounts_live_by_owner;
+  DROP INDEX accounts_live_by_name;
+  CREATE INDEX accounts_by_owner ON accounts (app_id, owner, state);
+  CREATE INDEX accounts_by_normalized_name ON accounts (app_id, normalized_name, state);
+  CREATE INDEX accounts_by_name ON accounts (app_id, name);
+  CREATE INDEX accounts_by_last_event ON accounts (app_id, last_event_time);
+  CREATE INDEX accounts_destroyed ON accounts (app_id) WHERE state = 2;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */
@@ -302,7 +377,7 @@ export function migrate(db: Database, steps: readonly string[] = migrations): vo
       `The database ${db.name} was made by a newer Gatehouse (schema ${done}, this one knows up to ${steps.length}): use that version, or another database.`,
     );
   }
-  db.function("normalize", { deterministic: true }, (text) => normalize(String(text)));
+  defineFunctions(db);
   for (const [index, sql] of steps.entries()) {
     if (index < done) continue;
     db.transaction(() => {
@@ -310,4 +385,22 @@ export function migrate(db: Database, steps: readonly string[] = migrations): vo
       db.pragma(`user_version = ${index + 1}`);
     }).immediate();
   }
+}
+
+function defineFunctions(db: Database): void {
+  db.function("normalize", { deterministic: true }, (text) => normalize(String(text)));
+  db.aggregate("count_revisions", {
+    deterministic: true,
+    varargs: true,
+    start: () => ({ said: {} as SaidFields, revision: 0 }),
+    step({ said, revision }, ...columns: unknown[]) {
+      const writes = writesOfColumns(columns);
+      return { said: { ...said, ...writes }, revision: nextRevision(revision, said, writes) };
+    },
+    result: ({ revision }) => revision,
+  });
+}
+
+function writesOfColumns(columns: readonly unknown[]): SaidFields {
+  return Object.fromEntries(accountFields.flatMap((field, index) => (columns[index] === null ? [] : [[field, columns[index]]])));
 }

@@ -18,6 +18,7 @@ import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
+import { createTimeline } from "./timeline.ts";
 import { createUnderWay } from "./under-way.ts";
 import { createWriter, type StoreLogger } from "./writer.ts";
 
@@ -61,6 +62,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       ...createDecisions({ reader, writer, factsAt, underWay }),
       ...createEvents(reader, writer, factsAt),
       ...createAccounts(reader),
+      ...createTimeline(reader),
       ...createLists(reader, writer, lists),
       ...createPolicies(reader, writer, lists),
       ...createFeed(reader, writer),

@@ -1,10 +1,10 @@
-// How events are written, and the accounts that they make. Runs in the writer thread, inside the transaction of a batch.
+// How events are written, with all that comes of them. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
-import { type AccountChange, applyChange } from "../account-merge.ts";
+import type { AccountChange } from "../account-merge.ts";
 import type { SubscriptionChange } from "../subscription-merge.ts";
-import { type AccountRow, recordOfRow, selectAccount, upsertAccount, valuesOfRecord } from "./account-rows.ts";
 import type { Sequence } from "./sequence.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
+import { prepareAccounts } from "./write-accounts.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
 import type { Takings } from "./write-takings.ts";
@@ -25,14 +25,21 @@ export function eventAppender(
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
   );
   const findByDigest = db.prepare("SELECT seq FROM events WHERE digest = ?").pluck();
-  const findAccount = db.prepare(`${selectAccount} WHERE app_id = ? AND account_id = ?`);
-  const saveAccount = db.prepare(upsertAccount);
+  const applyToAccount = prepareAccounts(db);
   const applySubscriptions = prepareSubscriptions(db);
+  const insertUser = db.prepare("INSERT INTO event_users (app_id, user, seq) VALUES (?, ?, ?)");
 
-  function apply(appId: number, accountId: string, change: AccountChange): void {
-    const row = findAccount.get(appId, accountId) as AccountRow | undefined;
-    const record = applyChange(row === undefined ? undefined : recordOfRow(row), change);
-    saveAccount.run(appId, accountId, ...valuesOfRecord(record));
+  function applyChanges(
+    seq: number,
+    appId: number,
+    accountId: string,
+    receiveTimeMs: number | null,
+    change: AccountChange | undefined,
+    subscriptions: SubscriptionChange | undefined,
+  ): void {
+    if (change !== undefined) applyToAccount(seq, appId, accountId, receiveTimeMs, change);
+    if (subscriptions !== undefined) applySubscriptions(appId, accountId, subscriptions);
+    for (const user of usersNamed(change, subscriptions)) insertUser.run(appId, user, seq);
   }
 
   return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, confirmed, flagged) => {
@@ -42,8 +49,11 @@ export function eventAppender(
       return -(findByDigest.get(digest) as number);
     }
     sequence.use(seq);
-    if (accountId !== null && change !== null) apply(appId, accountId, JSON.parse(change) as AccountChange);
-    if (accountId !== null && subscriptions !== null) applySubscriptions(appId, accountId, JSON.parse(subscriptions) as SubscriptionChange);
+    if (accountId !== null) {
+      const said = change === null ? undefined : (JSON.parse(change) as AccountChange);
+      const subscribed = subscriptions === null ? undefined : (JSON.parse(subscriptions) as SubscriptionChange);
+      applyChanges(seq, appId, accountId, receiveTimeMs, said, subscribed);
+    }
     if (confirmed !== null) {
       const [owner, normalizedName] = JSON.parse(confirmed) as [string, string];
       takings.confirm(appId, owner, normalizedName, nowMs);
@@ -57,4 +67,12 @@ export function eventAppender(
     }
     return seq;
   };
+}
+
+/** The users that an event names, each once: operator, owner, subscribers. */
+function usersNamed(change: AccountChange | undefined, subscriptions: SubscriptionChange | undefined): Set<string> {
+  const users = new Set(subscriptions?.subscribers);
+  if (change?.operator) users.add(change.operator);
+  if (change?.writes.owner) users.add(change.writes.owner);
+  return users;
 }

@@ -156,6 +156,63 @@ describe("migrations", () => {
     expect(await append(store, sampleDecision())).toBe("dec-00000000000d");
   });
 
+  it("bring what events said of accounts into the registry: sources, revisions, owners and users", async () => {
+    const db = new Database(path);
+    migrate(db, migrations.slice(0, 5));
+    const events: [time: number | null, body: object][] = [
+      [baseMs + 4, { accountDestroyed: { accountId: "a", owner: "ann", name: "Newer" } }],
+      [baseMs + 2, { accountProfileChanged: { accountId: "a", operator: "bob", name: "Newer", introduction: "" } }],
+      [null, { accountProfileChanged: { accountId: "a", organization: "Org" } }],
+      [baseMs + 3, { accountProfileChanged: { accountId: "a", operator: "zoe" } }],
+      [baseMs, { accountCreated: { accountId: "a", operator: "op", owner: "ann", name: "News" }, origin: { source: "webhook" } }],
+      [baseMs, { subscribersAdded: { accountId: "b", operator: "bob", subscribers: ["bob", "s"] } }],
+    ];
+    const insertEvent = db.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)");
+    for (const [index, [time, body]] of events.entries()) {
+      const accountId = Object.values(body)[0]?.accountId;
+      insertEvent.run(index + 1, appId, accountId, Buffer.from([index + 1]), time, baseMs + 1, JSON.stringify(body));
+    }
+    const stamps = JSON.stringify({
+      owner: [baseMs + 4, 2, "01"],
+      organization: [baseMs + 1, 1, "03"],
+      introduction: [baseMs + 2, 1, "02"],
+    });
+    const insertAccount = db.prepare(
+      `INSERT INTO accounts (app_id, account_id, owner, name, introduction, face_url, organization, state, created, stamps)
+       VALUES (?, ?, ?, ?, '', '', ?, ?, ?, ?)`,
+    );
+    insertAccount.run(appId, "a", "ann", "Newer", "Org", 2, 1, stamps);
+    insertAccount.run(appId, "b", "", "", "", 1, 0, "{}");
+    db.close();
+
+    const store = await open();
+    const { items } = await store.listAccountRevisions(appId, "a", { size: 10 });
+    expect(items.map(({ source, changes }) => [source?.eventId, source?.operator, changes.map(({ field }) => field)])).toEqual([
+      ["evt-000000000005", "op", ["owner", "name", "state"]],
+      ["evt-000000000003", "", ["organization"]],
+      ["evt-000000000002", "bob", ["name"]],
+      ["evt-000000000001", "", ["state"]],
+    ]);
+    expect(await store.getAccount(appId, "a")).toMatchObject({
+      revision: 4,
+      sources: {
+        owner: { eventId: "evt-000000000001", arrivalOrdered: false },
+        organization: { eventId: "evt-000000000003", arrivalOrdered: true },
+      },
+    });
+    expect(await store.getAccount(appId, "b")).toMatchObject({ revision: 0 });
+    const timeline = async (whose: { owner: string } | { user: string }) =>
+      (await store.listTimeline({ appId, ...whose }, { size: 10 })).items.map((entry) => entry.kind === "event" && entry.event.eventId);
+    expect(await timeline({ owner: "ann" })).toHaveLength(5);
+    expect(await timeline({ user: "ann" })).toEqual(["evt-000000000005", "evt-000000000001"]);
+    expect(await timeline({ user: "bob" })).toEqual(["evt-000000000006", "evt-000000000002"]);
+    expect(await timeline({ user: "s" })).toEqual(["evt-000000000006"]);
+    expect(await timeline({ user: "webhook" })).toEqual([]);
+
+    await appendEvent(store, changedEvent("a", baseMs + 2, { name: "Newest" }));
+    expect(await store.getAccount(appId, "a")).toMatchObject({ revision: 5 });
+  });
+
   it("never give a number again that was deleted with all that came before it", async () => {
     const store = await open();
     for (let i = 0; i < 3; i++) await append(store, sampleDecision());

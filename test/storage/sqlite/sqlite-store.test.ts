@@ -5,11 +5,12 @@ import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../../src/errors.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
-import { append, expectReason, factsAt, makeLists } from "../conformance/opened-store.ts";
+import { append, appendEvent, expectReason, factsAt, makeLists, walk } from "../conformance/opened-store.ts";
 import { storeConformance } from "../conformance.ts";
 import { appId, baseMs, createdEvent, digestOf, listEntry, reservationOf, sampleDecision, sha256 } from "../samples.ts";
 
@@ -76,6 +77,40 @@ describe("the store in SQLite", () => {
     for (let i = 0; i < 45; i += 1) await Promise.all(Array.from({ length: 1000 }, () => append(store, sampleDecision())));
     expect((await store.listDecisions({ appId: 7 }, { size: 10 })).items.map(({ decisionId }) => decisionId)).toEqual([id]);
     expect((await store.listDecisions({ appId }, { size: 1000 })).items).toHaveLength(1000);
+  });
+
+  it("looks through a limited part of the registry for a page, and through all of it in several", async () => {
+    const store = await open();
+    const name = (i: number) => (i % 1000 === 999 ? "rare" : "often");
+    const created = (i: number) => createdEvent(`a${String(i).padStart(4, "0")}`, baseMs, { owner: "ann", name: name(i) });
+    await Promise.all(Array.from({ length: 4000 }, (_, i) => appendEvent(store, created(i))));
+    for (const filter of [
+      { owner: "ann", namePrefix: "r" },
+      { owner: "ann", namePrefix: "r", lastEventFromMs: 0 },
+      { appId, namePrefix: "", state: AccountState.DESTROYED },
+      { lastEventFromMs: 0, state: AccountState.DESTROYED },
+    ]) {
+      const { items, next } = await store.listAccounts(filter, { size: 1000 });
+      expect(items.length).toBeLessThan(4);
+      expect(next).toBeDefined();
+      const found = await walk((page) => store.listAccounts(filter, page), 1000);
+      expect(found.map(({ accountId }) => accountId)).toEqual(filter.state === undefined ? ["a0999", "a1999", "a2999", "a3999"] : []);
+    }
+  });
+
+  it("looks through a limited part of a log for a page of a timeline, and through all of it in several", async () => {
+    const store = await open();
+    const about = (app: number) =>
+      sampleDecision({ appId: app, action: { case: "addSubscribers", value: { accountId: "a", operator: "ann" } } });
+    const id = await append(store, about(appId));
+    await Promise.all(Array.from({ length: 5000 }, () => append(store, about(7))));
+    for (const whose of [{ accountId: "a" }, { user: "ann" }]) {
+      const { items, next } = await store.listTimeline({ appId, ...whose }, { size: 10 });
+      expect(items).toEqual([]);
+      expect(next).toBeDefined();
+      const found = await walk((page) => store.listTimeline({ appId, ...whose }, page), 10);
+      expect(found.map((entry) => entry.kind === "decision" && entry.decision.decisionId)).toEqual([id]);
+    }
   });
 
   it("reads through more of the feed than one statement and one call go through", async () => {

@@ -1,0 +1,147 @@
+// Timelines in SQLite: what several indexes say of one account, owner or user, merged by the one sequence.
+import { parseLogPosition } from "../page-positions.ts";
+import type { Timeline, TimelineEntry, TimelineFilter } from "../storage.ts";
+import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { type EventRow, eventOf, selectEvent } from "./events.ts";
+import { nextTurn } from "./next-turn.ts";
+import type { Reader, SqlValue } from "./reader.ts";
+import { selectHighest } from "./sequence.ts";
+
+/** How many rows of an index one page looks through, for each index that it asks. */
+const rowsPerPage = 2000;
+
+/** Up to how many accounts of an owner are asked one by one. Who has more has so much in the log that going through it finds enough. */
+const maxAccountsAsked = 500;
+
+/** How long is read at a stretch. */
+const maxPartMs = 4;
+
+/** What an index has below a sequence number: the highest that pass, and the lowest to which it was looked through; 0 for all of it. */
+interface Found {
+  seqs: number[];
+  to: number;
+}
+
+/** Finds in one index at most `limit` sequence numbers below one, the highest first; those below `floor` are left out. */
+type Source = (below: number, limit: number, floor: number) => Found;
+
+/** Creates the timelines over the reading side of the store. */
+export function createTimeline(reader: Reader): Timeline {
+  /** A source of which an index answers all. `table` may name the index. */
+  function indexSource(table: string, where: string, values: readonly SqlValue[]): Source {
+    const sql = `SELECT seq FROM ${table} WHERE ${where} AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?`;
+    return (below, limit, floor) => {
+      const seqs = seqsOf(reader.all(sql, ...values, below, floor, limit));
+      return { seqs, to: seqs.length < limit ? 0 : (seqs.at(-1) ?? 0) };
+    };
+  }
+
+  /** A source of decisions of which an index answers `column = value`, and for the rest each row is looked at. */
+  function decisionSource(index: string, column: string, value: string, rest: { sql: string; values: readonly SqlValue[] }): Source {
+    const from = `SELECT seq FROM decisions INDEXED BY ${index} WHERE ${column} = ? AND seq < ? AND seq >= ?`;
+    const end = "ORDER BY seq DESC LIMIT";
+    return (below, limit, floor) => {
+      const to = reader.get<{ seq: number }>(`${from} ${end} 1 OFFSET ${rowsPerPage - 1}`, value, below, floor)?.seq ?? 0;
+      const part = [value, below, Math.max(floor, to)];
+      const seqs = seqsOf(reader.all(`${from} AND ${rest.sql} ${end} ?`, ...part, ...rest.values, limit));
+      return { seqs, to: seqs.length < limit ? to : Math.max(to, seqs.at(-1) ?? 0) };
+    };
+  }
+
+  // No index has app and user or app and account of a decision: ids are mostly of one app.
+  const ofApp = (appId: number) => ({ sql: "app_id = ?", values: [appId] });
+  const decisionsAbout = (appId: number, accountId: string) =>
+    decisionSource("decisions_by_account", "account_id", accountId, ofApp(appId));
+  const eventsAbout = (appId: number, accountId: string) =>
+    indexSource("events INDEXED BY events_by_account", "app_id = ? AND account_id = ?", [appId, accountId]);
+  const decisionsFor = (appId: number, owner: string) => decisionSource("decisions_by_owner", "owner", owner, ofApp(appId));
+
+  /** The decisions and events about all accounts of an owner, by going through the log. */
+  function scanOfOwned(table: "decisions" | "events", appId: number, owner: string): Source {
+    const isOwned = `EXISTS (SELECT 1 FROM account_owners AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`;
+    const sql = `SELECT seq FROM ${table} WHERE seq < ? AND seq >= ? AND +app_id = ? AND ${isOwned} ORDER BY seq DESC LIMIT ?`;
+    return (below, limit, floor) => {
+      const to = Math.max(0, below - rowsPerPage, floor);
+      const seqs = seqsOf(reader.all(sql, below, to, appId, owner, limit));
+      return { seqs, to: seqs.length < limit ? to : (seqs.at(-1) ?? 0) };
+    };
+  }
+
+  function sourcesOf(filter: TimelineFilter): Source[] {
+    const { appId } = filter;
+    if ("accountId" in filter) return [decisionsAbout(appId, filter.accountId), eventsAbout(appId, filter.accountId)];
+    if ("user" in filter) {
+      const { user } = filter;
+      const asked = decisionSource("decisions_by_operator", "operator", user, ofApp(appId));
+      return [asked, decisionsFor(appId, user), indexSource("event_users", "app_id = ? AND user = ?", [appId, user])];
+    }
+    const { owner } = filter;
+    // The owner of a creation that asks for itself is not written out.
+    const own = { sql: "app_id = ? AND owner IS NULL AND account_id IS NULL", values: [appId] };
+    const created = [decisionsFor(appId, owner), decisionSource("decisions_by_operator", "operator", owner, own)];
+    const accounts = reader.all<{ account_id: string }>(
+      `SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ${maxAccountsAsked + 1}`,
+      appId,
+      owner,
+    );
+    if (accounts.length > maxAccountsAsked)
+      return [...created, scanOfOwned("decisions", appId, owner), scanOfOwned("events", appId, owner)];
+    return [...created, ...accounts.flatMap(({ account_id: id }) => [decisionsAbout(appId, id), eventsAbout(appId, id)])];
+  }
+
+  function read(seq: number): TimelineEntry | undefined {
+    const decision = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
+    if (decision !== undefined) return { kind: "decision", decision: decisionOf(decision) };
+    const event = reader.get<EventRow>(`${selectEvent} WHERE seq = ?`, seq);
+    return event && { kind: "event", event: eventOf(event) };
+  }
+
+  return {
+    async listTimeline(filter, page) {
+      const below = page.after === undefined ? (reader.get<{ seq: number }>(selectHighest)?.seq ?? 0) + 1 : parseLogPosition(page.after);
+      const pause = createPauses();
+      const wanted = page.size + 1;
+      let seqs: number[] = [];
+      // Below this some source is not looked through.
+      let floor = 0;
+      for (const source of sourcesOf(filter)) {
+        const found = source(below, wanted, floor);
+        floor = Math.max(floor, found.to);
+        if (found.seqs.length > 0) seqs = highestOf([...seqs, ...found.seqs], wanted);
+        // What cannot be among the wanted ones need not be found.
+        if (seqs.length === wanted) floor = Math.max(floor, seqs.at(-1) ?? 0);
+        await pause();
+      }
+      seqs = seqs.filter((seq) => seq >= floor);
+      const items: TimelineEntry[] = [];
+      const kept = seqs.slice(0, page.size);
+      for (const seq of kept) {
+        const entry = read(seq);
+        if (entry !== undefined) items.push(entry);
+        await pause();
+      }
+      const next = seqs.length > page.size ? kept.at(-1) : floor;
+      return next ? { items, next: String(next) } : { items };
+    },
+  };
+}
+
+function seqsOf(rows: { seq: number }[]): number[] {
+  return rows.map(({ seq }) => seq);
+}
+
+/** The highest of them, each once, the highest first. */
+function highestOf(seqs: readonly number[], limit: number): number[] {
+  return [...new Set(seqs)].sort((a, b) => b - a).slice(0, limit);
+}
+
+/** Lets others have a turn when the last one was long ago. */
+function createPauses(): () => Promise<void> | undefined {
+  let beginMs = performance.now();
+  return () => {
+    if (performance.now() - beginMs < maxPartMs) return undefined;
+    return nextTurn().then(() => {
+      beginMs = performance.now();
+    });
+  };
+}
