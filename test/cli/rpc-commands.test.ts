@@ -257,7 +257,7 @@ test("accounts list and get show the account and its events", async () => {
   expect(listed.stdout).toMatch(/^1400000000 +@TOA#_a +NewName +107867 +live \(creation not seen\) +2022-12-09T08:26:54\.123Z$/m);
   expect(asked.accounts).toMatchObject([{ appId: 0, owner: "107867", state: AccountState.LIVE }]);
   const got = await run("accounts", "get", "@TOA#_a", "--app", "1400000000");
-  expect(got.stdout).toMatch(/^name +NewName$/m);
+  expect(got.stdout).toMatch(/^name +NewName +- +- +-$/m);
   expect(got.stdout).toMatch(/^2022-12-09T08:26:54\.123Z +- +account_profile_changed +leckie +name="NewName" introduction=""$/m);
 });
 
