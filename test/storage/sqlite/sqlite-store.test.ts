@@ -12,7 +12,7 @@ import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
 import { append, appendEvent, expectReason, factsAt, makeLists, walk } from "../conformance/opened-store.ts";
 import { storeConformance } from "../conformance.ts";
-import { appId, baseMs, createdEvent, digestOf, listEntry, reservationOf, sampleDecision, sha256 } from "../samples.ts";
+import { appId, baseMs, changedEvent, createdEvent, digestOf, listEntry, reservationOf, sampleDecision, sha256 } from "../samples.ts";
 
 let folder: string;
 let path: string;
@@ -96,6 +96,22 @@ describe("the store in SQLite", () => {
       const found = await walk((page) => store.listAccounts(filter, page), 1000);
       expect(found.map(({ accountId }) => accountId)).toEqual(filter.state === undefined ? ["a0999", "a1999", "a2999", "a3999"] : []);
     }
+  });
+
+  it("keeps accounts, sources and revisions when their events are deleted, also when such an event is delivered again", async () => {
+    const store = await open();
+    const changed = changedEvent("a", baseMs + 1, { name: "Newer" });
+    await appendEvent(store, createdEvent("a", baseMs));
+    await appendEvent(store, changed);
+    const read = async () => [await store.getAccount(appId, "a"), await store.listAccountRevisions(appId, "a", { size: 10 })];
+    const before = await read();
+    const db = new Database(path);
+    db.exec("DELETE FROM events");
+    db.close();
+    expect(await read()).toEqual(before);
+    expect((await store.listTimeline({ appId, user: "ann" }, { size: 10 })).items).toEqual([]);
+    expect(await appendEvent(store, changed)).toMatchObject({ duplicate: false });
+    expect(await read()).toEqual(before);
   });
 
   it("looks through a limited part of a log for a page of a timeline, and through all of it in several", async () => {
