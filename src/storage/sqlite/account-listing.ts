@@ -10,7 +10,7 @@ import type { Reader, SqlValue } from "./reader.ts";
 
 /** How many accounts one statement looks through when an index does not answer the whole filter, and how many such parts one page may take. */
 const accountsPerPart = 500;
-const partsPerPage = 3;
+const partsPerPage = 2;
 
 const everyState = [AccountState.LIVE, AccountState.DESTROYED];
 
