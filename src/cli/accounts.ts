@@ -118,7 +118,7 @@ async function get(args: readonly string[], io: Io): Promise<number> {
 async function revisions(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, commonOptions);
   const key = readAccount("revisions", flags.app, positionals, io);
-  const { items, nextPageToken } = await withClient(AccountService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(AccountService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listAccountRevisions({ ...key, ...page });
       return { items: response.revisions, nextPageToken: response.nextPageToken };
@@ -136,7 +136,7 @@ async function timeline(args: readonly string[], io: Io): Promise<number> {
   const { values: flags, positionals } = parseFlags(args, { ...commonOptions, account: text, owner: text, user: text });
   if (positionals.length > 0) throw new UsageError(`accounts timeline takes no arguments, but got "${positionals.join(" ")}".`);
   const request = { appId: readApp("timeline", flags.app, io), of: readWhose(flags) };
-  const { items, nextPageToken } = await withClient(AccountService, flags.server, io, (client) =>
+  const { items, nextPageToken } = await withClient(AccountService, flags, io, (client) =>
     readPages(readWindow(flags), async (page) => {
       const response = await client.listTimeline({ ...request, ...page });
       return { items: response.entries, nextPageToken: response.nextPageToken };
