@@ -1,10 +1,12 @@
 // The benches run: what they send, how they read what they get, and a tiny run of some rows.
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lineChart } from "../../bench/harness/chart.ts";
 import { checkMetrics } from "../../bench/harness/gatehouse.ts";
@@ -171,3 +173,11 @@ test("a tiny run measures rows, compares them, and is written as JSON; what cann
   expect(readFileSync(join(results, "history.svg"), "utf8")).toContain("grpc_decide/floor_grpc");
   expect(formatReport(report)).toMatch(/^grpc_decide +\d+/m);
 });
+
+test("a small registry is filled and read", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ["bench/registry.ts", "--accounts", "200", "--events", "600"]);
+  expect(stdout).toMatch(/^filled with 200 accounts and 600 events in \d+ s/);
+  expect(stdout).toMatch(/^ListAccounts: by account id, one app( +\d+\.\d\d){4} +50\.0$/m);
+  expect(stdout).toMatch(/^ListTimeline: owner of one account in twenty( +\d+\.\d\d){4} +[1-9]\d*\.\d$/m);
+  expect(stdout).toMatch(/^peak resident memory of the process +\d+ MB$/m);
+}, 60_000);
