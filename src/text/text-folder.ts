@@ -44,8 +44,10 @@ export function createTextFolder(letter: (character: string) => string): (text: 
         continue;
       }
       const base = blank.test(character) ? " " : character;
-      text += base === " " ? base : letter(base);
-      dropsMarks = bareBase.test(base);
+      const read = base === " " ? base : letter(base);
+      text += read;
+      // By what is read as well, or a second folding would drop what the first has kept.
+      dropsMarks = bareBase.test(base) || bareBase.test(read);
     }
     return { head, text: text.normalize("NFC"), dropsMarks };
   };

@@ -116,6 +116,10 @@ describe("skeleton", () => {
     );
   });
 
+  it("drops the marks of what is read as Latin or ASCII, although it is neither", () => {
+    expect(skeleton("\u{2B96}\u{610}")).toBe("=");
+  });
+
   it("is its own skeleton and its own normal form, for every character", () => {
     const wrong: string[] = [];
     for (let codePoint = 0; codePoint <= lastAssigned; codePoint++) {
