@@ -31,7 +31,7 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
   return (nowMs) => ({
     inList(list, value) {
       const known = lists.find(list);
-      return known?.mayHave(value) === true && reader.get(selectEntry, known.listId, value, nowMs) !== undefined;
+      return known?.mayHave(value) === true && reader.value(selectEntry, known.listId, value, nowMs) !== undefined;
     },
 
     listVersion: (list) => lists.find(list)?.versionAt(nowMs) ?? 0,
@@ -42,7 +42,7 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
     },
 
     liveAccounts(appId, owner) {
-      const onDisk = reader.get<{ count: number }>(countAccounts, appId, owner, appId, owner, nowMs)?.count ?? 0;
+      const onDisk = reader.value<number>(countAccounts, appId, owner, appId, owner, nowMs) ?? 0;
       return onDisk + underWay.reservedBy(appId, owner, nowMs);
     },
 
@@ -51,20 +51,20 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
       if (normalizedName === "") return false;
       return (
         underWay.hasName(appId, normalizedName, nowMs) ||
-        reader.get(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
+        reader.value(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
       );
     },
 
-    subscriptions: (appId, user) => reader.get<{ count: number }>(selectSubscriptionCount, appId, user)?.count ?? 0,
+    subscriptions: (appId, user) => reader.value<number>(selectSubscriptionCount, appId, user) ?? 0,
 
-    subscribers: (appId, accountId) => reader.get<{ count: number }>(selectSubscriberCount, appId, accountId)?.count ?? 0,
+    subscribers: (appId, accountId) => reader.value<number>(selectSubscriberCount, appId, accountId) ?? 0,
 
     isSubscribed: (appId, accountId, user) => isInForce(reader.get<SubscriptionRecord>(selectSubscription, appId, accountId, user)),
 
     rate(counter, key) {
       const { appId, action, windowMs } = counter;
       const [first, last] = [firstBucketStartMs(windowMs, nowMs), bucketStartMs(windowMs, nowMs)];
-      const onDisk = reader.get<{ count: number | null }>(sumBuckets, appId, action, windowMs, key, first, last)?.count ?? 0;
+      const onDisk = reader.value<number | null>(sumBuckets, appId, action, windowMs, key, first, last) ?? 0;
       return onDisk + underWay.countedIn(counter, key, first, last);
     },
   });

@@ -5,15 +5,22 @@ import { storeUnavailable } from "../store-unavailable.ts";
 /** What a column can hold, as a parameter. */
 export type SqlValue = string | number | null | Buffer;
 
-/** Reads what is committed. Every failure is STORE_UNAVAILABLE. The text of a statement must be one of a fixed few: statements are kept. */
+/**
+ * Reads what is committed. Every failure is STORE_UNAVAILABLE. The text of a statement must be one of a fixed few: statements are kept.
+ *
+ * All reads share one view of the database: the first begins it, on what is committed then, and it lasts until it is let go. To begin and end
+ * one takes longer than most reads.
+ */
 export interface Reader {
   /** The first row, undefined when there is none. */
   get<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
+  /** The first column of the first row, undefined when there is none. */
+  value<Value>(sql: string, ...parameters: SqlValue[]): Value | undefined;
   /** All rows. */
   all<Row>(sql: string, ...parameters: SqlValue[]): Row[];
-  /** Lets every read that follows see what is committed now and nothing later, until `letGo`. Held again, it moves on to now. */
+  /** Begins a view now, unless there is one. */
   hold(): void;
-  /** Lets reads see the latest again. Does nothing when nothing is held. */
+  /** Lets reads see the latest again; to be called after every commit. Does nothing when there is no view. */
   letGo(): void;
   /** Throws once the reader is closed. */
   assertOpen(): void;
@@ -27,14 +34,12 @@ const busyTimeoutMs = 100;
 export function openReader(path: string): Reader {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
   const statements = new Map<string, Database.Statement>();
-
-  function attempt<T>(action: () => T): T {
-    try {
-      return action();
-    } catch (cause) {
-      throw storeUnavailable(cause);
-    }
-  }
+  const valueStatements = new Map<string, Database.Statement>();
+  const begin = db.prepare("BEGIN");
+  const commit = db.prepare("COMMIT");
+  // A transaction sees the moment of its first read.
+  const firstRead = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1");
+  let viewing = false;
 
   function statement(sql: string): Database.Statement {
     const known = statements.get(sql);
@@ -44,19 +49,68 @@ export function openReader(path: string): Reader {
     return prepared;
   }
 
+  function valueStatement(sql: string): Database.Statement {
+    const known = valueStatements.get(sql);
+    if (known !== undefined) return known;
+    const prepared = db.prepare(sql).pluck();
+    valueStatements.set(sql, prepared);
+    return prepared;
+  }
+
+  function beginView(): void {
+    begin.run();
+    try {
+      firstRead.get();
+      viewing = true;
+    } finally {
+      if (!viewing) endTransaction();
+    }
+  }
+
+  function endTransaction(): void {
+    if (db.open && db.inTransaction) commit.run();
+  }
+
   return {
-    get: <Row>(sql: string, ...parameters: SqlValue[]) => attempt(() => statement(sql).get(...parameters) as Row | undefined),
-    all: <Row>(sql: string, ...parameters: SqlValue[]) => attempt(() => statement(sql).all(...parameters) as Row[]),
+    get<Row>(sql: string, ...parameters: SqlValue[]) {
+      try {
+        if (!viewing) beginView();
+        return statement(sql).get(...parameters) as Row | undefined;
+      } catch (cause) {
+        throw storeUnavailable(cause);
+      }
+    },
+    value<Value>(sql: string, ...parameters: SqlValue[]) {
+      try {
+        if (!viewing) beginView();
+        return valueStatement(sql).get(...parameters) as Value | undefined;
+      } catch (cause) {
+        throw storeUnavailable(cause);
+      }
+    },
+    all<Row>(sql: string, ...parameters: SqlValue[]) {
+      try {
+        if (!viewing) beginView();
+        return statement(sql).all(...parameters) as Row[];
+      } catch (cause) {
+        throw storeUnavailable(cause);
+      }
+    },
     hold() {
-      attempt(() => {
-        if (db.inTransaction) statement("COMMIT").run();
-        statement("BEGIN").run();
-        // A transaction sees the moment of its first read.
-        statement("SELECT count FROM checks").get();
-      });
+      try {
+        if (!viewing) beginView();
+      } catch (cause) {
+        throw storeUnavailable(cause);
+      }
     },
     letGo() {
-      if (db.open && db.inTransaction) attempt(() => statement("COMMIT").run());
+      if (!viewing) return;
+      viewing = false;
+      try {
+        endTransaction();
+      } catch (cause) {
+        throw storeUnavailable(cause);
+      }
     },
     assertOpen() {
       if (!db.open) throw storeUnavailable(new Error("The store is closed."));

@@ -6,7 +6,8 @@ import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type Wri
 
 /**
  * Writes to one database. While a batch that changes facts is under way the reader is held on what was committed before, so that what rules read
- * is always what the settled writes have made, and all that is not settled is known here.
+ * is always what the settled writes have made, and all that is not settled is known here. The reader's view ends whenever a batch is settled, so
+ * that nothing which is read is older than the last write that was answered.
  */
 export interface Writer {
   /**
@@ -130,6 +131,8 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       return;
     }
     checkpointing = false;
+    // A view from before the copying would keep the log from being begun anew; one from now on needs nothing of the log.
+    reader.letGo();
     postBatch();
     signalDrained();
   }
