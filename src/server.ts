@@ -19,6 +19,7 @@ import { loadTls } from "./listener/load-tls.ts";
 import { createHttp2SocketServer, createHttpServer } from "./listener/servers.ts";
 import { createCheckApp } from "./moderation/apps.ts";
 import { createAudit } from "./moderation/audit.ts";
+import { createCompileInTurns } from "./moderation/compile-in-turns.ts";
 import { createDecide } from "./moderation/decide.ts";
 import { createExplainDecision, decisionNotFound } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
@@ -32,7 +33,6 @@ import { createPublishPolicyFile } from "./moderation/publish-policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
-import { compilePolicy } from "./policy/compile.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
@@ -103,8 +103,9 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
 
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
 
-  const inForce = createPoliciesInForce({ store });
-  const policies = createPolicies({ store, compile: compilePolicy, onChanged: (pointer) => inForce.takeUp(pointer), now });
+  const compile = createCompileInTurns();
+  const inForce = createPoliciesInForce({ store, compile });
+  const policies = createPolicies({ store, compile, onChanged: (pointer) => inForce.takeUp(pointer), now });
   await takeUpPolicies();
 
   const checkApp = createCheckApp(config.apps.map((app) => app.id));
@@ -123,7 +124,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
         record: createRecord(deciding),
       }),
     ),
-    serve(DecisionService, createDecisionService({ store, explainDecision: createExplainDecision({ store }) })),
+    serve(DecisionService, createDecisionService({ store, explainDecision: createExplainDecision({ store, compile }) })),
     serve(AccountService, createAccountService({ store })),
     serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
     serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
@@ -254,7 +255,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       if (!hadPolicy) log.warn({}, "no policy is live, and no policy file is set: publish one with `gatehouse policy publish --activate`");
       return;
     }
-    const file = createPolicyFile(path, createPublishPolicyFile({ store, policies, audit }));
+    const file = createPolicyFile(path, { compile, makeLive: createPublishPolicyFile({ store, policies, audit }) });
     const loaded = await file.load();
     reportPolicy(path, loaded);
     if (loaded.kind === "refused" && !hadPolicy) {

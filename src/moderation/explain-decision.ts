@@ -7,12 +7,13 @@ import { GatehouseError } from "../errors.ts";
 import { explain } from "../policy/explain.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import type { Decisions, Policies } from "../storage/storage.ts";
+import type { CompileInTurns } from "./compile-in-turns.ts";
 import { compileStored } from "./policies-in-force.ts";
 
 /** Explains the decision with this id. */
 export type ExplainDecision = (decisionId: string) => Promise<ExplainDecisionResponse>;
 
-export function createExplainDecision({ store }: { store: Decisions & Policies }): ExplainDecision {
+export function createExplainDecision({ store, compile }: { store: Decisions & Policies; compile: CompileInTurns }): ExplainDecision {
   return async (decisionId) => {
     const decision = await store.getDecision(decisionId);
     if (decision === undefined) throw decisionNotFound(decisionId);
@@ -29,7 +30,7 @@ export function createExplainDecision({ store }: { store: Decisions & Policies }
     }
     const nowMs = decideTime === undefined ? 0 : timestampMs(decideTime);
     const question = { appId, locale: "", origin, subject: action as Subject, nowMs };
-    const { rules, conclusion } = explain(compileStored(policyVersion, stored.text), question, facts);
+    const { rules, conclusion } = explain(await compileStored(compile, policyVersion, stored.text), question, facts);
     return create(ExplainDecisionResponseSchema, { decision, rules, conclusion, policyText: stored.text });
   };
 }

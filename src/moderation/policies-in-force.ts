@@ -1,9 +1,10 @@
 // The policies that are asked: the live one and the one on trial, compiled, as the pointers in the store have them.
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../errors.ts";
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
+import type { CompiledPolicy } from "../policy/compile.ts";
 import { formatProblems } from "../policy/problems.ts";
 import type { PointerName, Policies } from "../storage/storage.ts";
+import type { CompileInTurns } from "./compile-in-turns.ts";
 
 /** The policies that are asked. */
 export interface PoliciesInForce {
@@ -18,7 +19,7 @@ export interface PoliciesInForce {
   takeUp(pointer: PointerName): Promise<void>;
 }
 
-export function createPoliciesInForce({ store }: { store: Policies }): PoliciesInForce {
+export function createPoliciesInForce({ store, compile }: { store: Policies; compile: CompileInTurns }): PoliciesInForce {
   const inForce: Record<PointerName, CompiledPolicy | undefined> = { live: undefined, shadow: undefined };
   return {
     live() {
@@ -29,14 +30,14 @@ export function createPoliciesInForce({ store }: { store: Policies }): PoliciesI
     async takeUp(pointer) {
       const stored = await store.getPointedPolicy(pointer);
       if (stored?.version === inForce[pointer]?.version) return;
-      inForce[pointer] = stored === undefined ? undefined : compileStored(stored.version, stored.text);
+      inForce[pointer] = stored === undefined ? undefined : await compileStored(compile, stored.version, stored.text);
     },
   };
 }
 
 /** Compiles a text that was good when it was kept. */
-export function compileStored(version: string, text: string): CompiledPolicy {
-  const { policy, problems } = compilePolicy(text);
+export async function compileStored(compile: CompileInTurns, version: string, text: string): Promise<CompiledPolicy> {
+  const { policy, problems } = await compile(text);
   if (policy !== undefined) return policy;
   throw new GatehouseError(
     ErrorReason.INVALID_POLICY,

@@ -1,5 +1,4 @@
 // Publishes versions of the policy, points at them, and reads them.
-import { setImmediate } from "node:timers/promises";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import type { Policy } from "../../gen/gatehouse/v1/policy_pb.ts";
@@ -25,7 +24,7 @@ export interface PolicyDeps {
 }
 
 /** Compiles a text: either a policy or at least one problem. */
-export type Compile = (text: string) => { policy: PolicyText | undefined; problems: readonly PolicyProblem[] };
+export type Compile = (text: string) => Promise<{ policy: PolicyText | undefined; problems: readonly PolicyProblem[] }>;
 
 /** A text that compiles. */
 export interface PolicyText {
@@ -110,15 +109,16 @@ export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): 
   }
 
   async function usable(text: string, what: string): Promise<PolicyText> {
-    const { policy, problems } = compile(text);
+    const { policy, problems } = await compile(text);
     if (policy === undefined) throw invalidPolicy(what, problems);
+    rememberName(policy.version, policy.name);
     const conflicts = await conflictsOf(policy);
     if (conflicts.length > 0) throw invalidPolicy(what, conflicts);
     return policy;
   }
 
-  function sourceOf({ version, text }: PublishedPolicy): Policy {
-    const { policy, problems } = compile(text);
+  async function sourceOf({ version, text }: PublishedPolicy): Promise<Policy> {
+    const { policy, problems } = await compile(text);
     if (policy === undefined) throw invalidPolicy(`The policy ${short(version)}`, problems);
     return policy.source;
   }
@@ -149,12 +149,14 @@ export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): 
   async function nameOf({ version, text }: PublishedPolicy): Promise<string> {
     const known = names.get(version);
     if (known !== undefined) return known;
-    // Compiling takes a while; decisions go first.
-    await setImmediate();
-    const name = compile(text).policy?.name ?? "";
+    const name = (await compile(text)).policy?.name ?? "";
+    rememberName(version, name);
+    return name;
+  }
+
+  function rememberName(version: string, name: string): void {
     if (names.size >= maxNames) names.clear();
     names.set(version, name);
-    return name;
   }
 
   async function view(policy: PublishedPolicy, pointersOf?: (version: string) => PointerName[]): Promise<PolicyView> {
@@ -164,7 +166,7 @@ export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): 
 
   return {
     async check(text) {
-      const { policy, problems } = compile(text);
+      const { policy, problems } = await compile(text);
       if (policy === undefined) return { problems, version: undefined };
       const conflicts = await conflictsOf(policy);
       return { problems: conflicts, version: conflicts.length === 0 ? policy.version : undefined };
@@ -211,7 +213,7 @@ export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): 
     async diff(from, to) {
       const [before, after] = await Promise.all([find(from), find(to)]);
       return {
-        rules: diffRules(sourceOf(before), sourceOf(after)),
+        rules: diffRules(await sourceOf(before), await sourceOf(after)),
         textDiff: unifiedDiff({ name: before.version, text: before.text }, { name: after.version, text: after.text }),
       };
     },

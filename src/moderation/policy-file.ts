@@ -1,8 +1,9 @@
 // The policy file: published and made live at start and whenever it changes, if it is good.
 import { unwatchFile, watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
+import type { CompiledPolicy } from "../policy/compile.ts";
 import { formatProblems } from "../policy/problems.ts";
+import type { CompileInTurns } from "./compile-in-turns.ts";
 
 /** What became of a policy file. */
 export type PolicyFileLoaded =
@@ -24,8 +25,14 @@ export interface PolicyFile {
 /** How often a policy file is looked at. */
 const watchIntervalMs = 500;
 
-/** `makeLive` publishes a text that compiled and points live at it; what it rejects with is told as the reason to refuse the file. */
-export function createPolicyFile(path: string, makeLive: (text: string, path: string) => Promise<unknown>): PolicyFile {
+/** What a policy file needs. */
+export interface PolicyFileDeps {
+  compile: CompileInTurns;
+  /** Publishes a text that compiled and points live at it; what it rejects with is told as the reason to refuse the file. */
+  makeLive(text: string, path: string): Promise<unknown>;
+}
+
+export function createPolicyFile(path: string, { compile, makeLive }: PolicyFileDeps): PolicyFile {
   let lastVersion: string | undefined;
   // Loads follow one another, so that the file's latest state wins.
   let queue: Promise<unknown> = Promise.resolve();
@@ -33,7 +40,7 @@ export function createPolicyFile(path: string, makeLive: (text: string, path: st
   const loadNow = async (): Promise<PolicyFileLoaded> => {
     try {
       const text = await readFile(path, "utf8");
-      const { policy, problems } = compilePolicy(text);
+      const { policy, problems } = await compile(text);
       if (policy === undefined) return { kind: "refused", problem: formatProblems(path, problems) };
       if (policy.version === lastVersion) return { kind: "unchanged" };
       await makeLive(text, path);

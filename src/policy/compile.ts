@@ -11,6 +11,7 @@ import { compileMessage, type MessageOf, type MessageSource } from "./message.ts
 import type { PolicyProblem } from "./problems.ts";
 import type { CompiledEffect, CompiledRule, Program } from "./program.ts";
 import { unreachableRules } from "./reachable.ts";
+import { runAtOnce, type Steps } from "./steps.ts";
 import { commonFields, type EffectName, type FieldSpec, type SubjectCase, subjectNames, subjectSpecs } from "./vocabulary.ts";
 
 /** A policy that passed every check. Immutable. */
@@ -37,18 +38,32 @@ export interface CompiledPolicy {
 /** What a policy's own codes must lie in. From "Before a Official Channel Is Created": 120001 to 130000, or 1. */
 const ownCodes = { first: 120001, last: 130000 };
 
-/** Compiles a text. Either a policy or at least one problem; all problems at once. */
-export function compilePolicy(text: string): { policy: CompiledPolicy; problems: [] } | { policy: undefined; problems: PolicyProblem[] } {
-  const { document, problems } = readPolicyDocument(text);
+/** What became of a text: either a policy or at least one problem; all problems at once. */
+export type Compiled = { policy: CompiledPolicy; problems: [] } | { policy: undefined; problems: PolicyProblem[] };
+
+/** Compiles a text at once, which can take a second for the largest. */
+export function compilePolicy(text: string): Compiled {
+  return runAtOnce(compileInSteps(text));
+}
+
+/** Compiles a text in steps. */
+export function* compileInSteps(text: string): Steps<Compiled> {
+  const { document, problems } = yield* readPolicyDocument(text);
   if (document === undefined) return { policy: undefined, problems };
   const { policy: source } = document;
   const lists: DeclaredLists = new Map(Object.entries(source.lists).map(([name, { kind }]) => [name, kind || ListKind.EXACT]));
   problems.push(...duplicateIds(document));
   const programs = {} as Record<SubjectCase, Program>;
   for (const subject of Object.keys(subjectSpecs) as SubjectCase[]) {
-    programs[subject] = { deniedByDefault: isDeniedByDefault(source, subject), rules: compileRules(document, subject, lists, problems) };
+    programs[subject] = {
+      deniedByDefault: isDeniedByDefault(source, subject),
+      rules: yield* compileRules(document, subject, lists, problems),
+    };
   }
-  for (const [index, rule] of source.rules.entries()) problems.push(...checkRule(document, rule, index));
+  for (const [index, rule] of source.rules.entries()) {
+    problems.push(...checkRule(document, rule, index));
+    yield;
+  }
   if (problems.length === 0) problems.push(...unreachableRules(document, programs));
   if (problems.length > 0) return { policy: undefined, problems: withoutRepeats(problems).slice(0, maxProblems) };
   const policy: CompiledPolicy = {
@@ -67,12 +82,17 @@ export function compilePolicy(text: string): { policy: CompiledPolicy; problems:
 }
 
 /** The rules of a policy for one subject; what is wrong with them is added to `problems`. */
-function compileRules(document: PolicyDocument, subject: SubjectCase, lists: DeclaredLists, problems: PolicyProblem[]): CompiledRule[] {
+function* compileRules(
+  document: PolicyDocument,
+  subject: SubjectCase,
+  lists: DeclaredLists,
+  problems: PolicyProblem[],
+): Steps<CompiledRule[]> {
   const spec = subjectSpecs[subject];
   const fields = { ...commonFields, ...spec.fields };
   const compiler = createConditionCompiler(fields, lists);
-  return document.policy.rules.flatMap((rule, index): CompiledRule[] => {
-    if (!rule.on.includes(spec.name)) return [];
+
+  function compileRule(rule: Rule, index: number): CompiledRule | undefined {
     const complain = (place: string, message: string, offset?: number) =>
       problems.push({ ...document.positionOf(`rules[${index}].${place}`, offset), rule: rule.id, message });
     let condition: Condition | undefined;
@@ -91,24 +111,31 @@ function compileRules(document: PolicyDocument, subject: SubjectCase, lists: Dec
       return compiled.messageOf;
     };
     const effect = compileEffect(rule, spec.isEvent, messageOf);
-    if (effect === undefined) return [];
+    if (effect === undefined) return undefined;
     const written = rule.then?.effect.case as EffectName;
     if (!spec.effects.includes(written)) {
       complain("then", `${spec.name} cannot have the effect ${written}; it can have ${spec.effects.join(", ")}.`);
     }
-    return [
-      {
-        id: rule.id,
-        index,
-        condition,
-        forEach,
-        effect,
-        shadow: rule.mode === RuleMode.SHADOW,
-        skipOnError: rule.onError === OnError.SKIP,
-        labels: rule.labels,
-      },
-    ];
-  });
+    return {
+      id: rule.id,
+      index,
+      condition,
+      forEach,
+      effect,
+      shadow: rule.mode === RuleMode.SHADOW,
+      skipOnError: rule.onError === OnError.SKIP,
+      labels: rule.labels,
+    };
+  }
+
+  const rules: CompiledRule[] = [];
+  for (const [index, rule] of document.policy.rules.entries()) {
+    if (!rule.on.includes(spec.name)) continue;
+    const compiled = compileRule(rule, index);
+    if (compiled !== undefined) rules.push(compiled);
+    yield;
+  }
+  return rules;
 }
 
 function without(fields: Readonly<Record<string, FieldSpec>>, name: string): Record<string, FieldSpec> {

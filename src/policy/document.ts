@@ -2,10 +2,12 @@
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator } from "@bufbuild/protovalidate";
-import { isScalar, LineCounter, type ParsedNode, parseDocument, type Scalar } from "yaml";
+import { isScalar, LineCounter, type ParsedNode, type Scalar } from "yaml";
 import { type Policy, PolicySchema } from "../../gen/gatehouse/v1/policy_pb.ts";
 import { createMessageReader, onlyCollection } from "./message-reader.ts";
 import type { PolicyProblem } from "./problems.ts";
+import type { Steps } from "./steps.ts";
+import { parseYaml } from "./yaml-tree.ts";
 
 /** A policy's or a suite's text may have at most this many UTF-16 units. */
 export const maxPolicyLength = 1_048_576;
@@ -22,6 +24,8 @@ export interface Position {
 /** A text as it was read. */
 interface Document<Desc extends DescMessage> {
   message: MessageShape<Desc>;
+  /** Whether there is more of something than the schema allows: such a text is told of and not looked into. */
+  isTooLarge: boolean;
   /** Where the value at a path such as `rules[3].when` stands; `offset` counts UTF-16 units into a text value. */
   positionOf(path: string, offset?: number): Position;
 }
@@ -48,11 +52,14 @@ const policyKind: DocumentKind<typeof PolicySchema> = {
 };
 
 /** Reads a policy's text. Problems are all those that can be seen without looking into conditions; with problems there may still be a document. */
-export function readPolicyDocument(text: string): { document: PolicyDocument | undefined; problems: PolicyProblem[] } {
-  const { document, problems } = readDocument(policyKind, text);
+export function* readPolicyDocument(text: string): Steps<{ document: PolicyDocument | undefined; problems: PolicyProblem[] }> {
+  const { document, problems } = yield* readDocument(policyKind, text);
   if (document === undefined) return { document: undefined, problems };
-  const { message: policy, positionOf } = document;
-  return { document: { policy, positionOf }, problems: problems.map(({ path, ...problem }) => ({ ...problem, ...ruleAt(policy, path) })) };
+  const { message: policy, positionOf, isTooLarge } = document;
+  return {
+    document: isTooLarge ? undefined : { policy, positionOf },
+    problems: problems.map(({ path, ...problem }) => ({ ...problem, ...ruleAt(policy, path) })),
+  };
 }
 
 /** Ends the reading of a text that is hardly a policy at all. */
@@ -64,10 +71,10 @@ class TooManyProblems extends Error {
 type DocumentProblem = PolicyProblem & { path?: string };
 
 /** Reads a text as a message. Problems are all those that the schema knows of; with problems there may still be a document. */
-export function readDocument<Desc extends DescMessage>(
+export function* readDocument<Desc extends DescMessage>(
   { schema, noun, advice }: DocumentKind<Desc>,
   text: string,
-): { document: Document<Desc> | undefined; problems: DocumentProblem[] } {
+): Steps<{ document: Document<Desc> | undefined; problems: DocumentProblem[] }> {
   const problems: DocumentProblem[] = [];
   if (text.length > maxPolicyLength) {
     const message = `The ${noun} has ${text.length} characters; at most ${maxPolicyLength} are allowed. ${advice.tooLong}`;
@@ -82,67 +89,48 @@ export function readDocument<Desc extends DescMessage>(
     if (problems.length >= maxProblems) throw new TooManyProblems();
     problems.push({ ...at(offset), message });
   };
-  const read = (): Document<Desc> | undefined => {
-    const root = parseYaml(text, lines, noun, advice.empty, complain);
-    if (root === undefined) return undefined;
-
+  function* read(): Steps<Document<Desc> | undefined> {
+    const root = yield* parseYaml(text, lines, `The ${noun}`, complain);
+    if (root === null) complain(0, `The ${noun} is empty. ${advice.empty}`);
+    if (root === null || root === undefined) return undefined;
+    yield;
     const reader = createMessageReader(noun, complain);
     const message = create(schema, reader.message(schema, root, "") as MessageInitShape<Desc>);
     const positionOf = (path: string, offset?: number) => {
       const node = reader.nodes.get(path) ?? nearestParent(reader.nodes, path) ?? root;
       return at(offset === undefined || !isScalar(node) ? node.range[0] : offsetInText(text, node, offset));
     };
+    yield;
+    let isTooLarge = false;
     if (problems.length === 0) {
-      for (const { path, text: problem } of breaksOfSchemaRules(schema, message).slice(0, maxProblems)) {
+      const breaks = breaksOfSchemaRules(schema, message);
+      for (const { path, text: problem } of breaks.slice(0, maxProblems)) {
         problems.push({ ...positionOf(path), path, message: `${path || `the ${noun}`} ${problem}.` });
       }
+      isTooLarge = breaks.some(({ isSize }) => isSize);
     }
-    return { message, positionOf };
-  };
+    return { message, isTooLarge, positionOf };
+  }
   try {
-    return { document: read(), problems };
+    return { document: yield* read(), problems };
   } catch (error) {
     if (!(error instanceof TooManyProblems)) throw error;
     return { document: undefined, problems };
   }
 }
 
-function parseYaml(
-  text: string,
-  lines: LineCounter,
-  noun: string,
-  adviceWhenEmpty: string,
-  problem: (offset: number, message: string) => void,
-): ParsedNode | undefined {
-  try {
-    // The reader sees to unique keys: the parser takes time quadratic in their number.
-    const yaml = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
-    if (yaml.errors.some((error) => error.message.includes("call stack"))) throw new RangeError();
-    let lastLine = 0;
-    for (const error of [...yaml.errors, ...yaml.warnings]) {
-      // What follows on the same line is mostly a consequence.
-      const { line } = lines.linePos(error.pos[0]);
-      const message = error.code === "MULTIPLE_DOCS" ? "Another YAML document begins here; there can be only one" : error.message;
-      if (line !== lastLine) problem(error.pos[0], `${message.split("\n", 1)[0]}.`.replace("..", "."));
-      lastLine = line;
-    }
-    if (yaml.errors.length > 0) return undefined;
-    if (yaml.contents === null) {
-      problem(0, `The ${noun} is empty. ${adviceWhenEmpty}`);
-      return undefined;
-    }
-    return yaml.contents as ParsedNode;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    problem(0, `The ${noun} is nested too deeply to be read.`);
-    return undefined;
-  }
-}
-
 const validator = createValidator();
 
-/** What the schema's rules forbid, each with the path of the value. */
-function breaksOfSchemaRules<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): { path: string; text: string }[] {
+/** A value that a rule of the schema forbids, by its path. */
+interface SchemaBreak {
+  path: string;
+  text: string;
+  /** Whether there is too much of something. */
+  isSize: boolean;
+}
+
+/** What the schema's rules forbid. */
+function breaksOfSchemaRules<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): SchemaBreak[] {
   const result = validator.validate(schema, message);
   if (result.kind === "error") throw result.error;
   return result.kind === "valid"
@@ -150,6 +138,7 @@ function breaksOfSchemaRules<Desc extends DescMessage>(schema: Desc, message: Me
     : result.violations.map(({ field, ruleId, message: text }) => ({
         path: pathToString(asWritten(field)),
         text: ruleId === "enum.not_in" ? "cannot have this value" : text,
+        isSize: /\.max_(items|pairs|bytes)$/.test(ruleId),
       }));
 }
 

@@ -5,8 +5,8 @@ import { isAlias, isMap, isScalar, isSeq, type Node, type ParsedNode } from "yam
 import { didYouMean } from "../nearest.ts";
 import { spanMs } from "./span.ts";
 
-/** No list of messages in any schema may have as many. */
-const maxMessages = 20_000;
+/** No list or mapping in any schema may have as many; what has is not looked into. */
+const maxItems = 10_000;
 
 type Init = Record<string, unknown>;
 
@@ -57,7 +57,7 @@ export function createMessageReader(noun: string, problem: (offset: number, mess
         const known = [...fields.keys()];
         complain(
           key as Node,
-          `Unknown key "${name}"${path === "" ? "" : ` in ${path}`}.${didYouMean(name, known) || ` Known keys: ${known.join(", ")}.`}`,
+          `Unknown key "${shorten(name)}"${path === "" ? "" : ` in ${path}`}.${didYouMean(name, known) || ` Known keys: ${known.join(", ")}.`}`,
         );
         continue;
       }
@@ -126,9 +126,7 @@ export function createMessageReader(noun: string, problem: (offset: number, mess
 
   function list(field: Collection & { fieldKind: "list" }, node: Node, path: string): unknown[] | undefined {
     if (!isSeq(node)) return complain(node, `${path} must be a list, such as [a, b], not ${describe(node)}.`);
-    if (field.listKind === "message" && node.items.length > maxMessages) {
-      return complain(node, `${path} has ${node.items.length} items; far fewer are allowed.`);
-    }
+    if (node.items.length > maxItems) return complain(node, `${path} has ${node.items.length} items; far fewer are allowed.`);
     return node.items.flatMap((item, index) => {
       const itemPath = `${path}[${index}]`;
       nodes.set(itemPath, item as ParsedNode);
@@ -140,6 +138,7 @@ export function createMessageReader(noun: string, problem: (offset: number, mess
 
   function map(field: Collection & { fieldKind: "map" }, node: Node, path: string): Init | undefined {
     if (!isMap(node)) return complain(node, `${path} must be a mapping, not ${describe(node)}.`);
+    if (node.items.length > maxItems) return complain(node, `${path} has ${node.items.length} entries; far fewer are allowed.`);
     // A null prototype keeps keys such as __proto__ plain keys.
     const init: Init = Object.create(null);
     const seen = new Set<string>();
@@ -172,7 +171,7 @@ export function createMessageReader(noun: string, problem: (offset: number, mess
       }
       return complain(
         node,
-        `${path} must be text, not ${describe(node)}.${isScalar(node) ? ` Put it in quotes: "${node.source ?? value}".` : ""}`,
+        `${path} must be text, not ${describe(node)}.${isScalar(node) ? ` Put it in quotes: "${shorten(node.source ?? String(value))}".` : ""}`,
       );
     }
     if (type === ScalarType.BOOL) {
@@ -223,5 +222,10 @@ function describe(node: Node): string {
   if (!isScalar(node)) return "that";
   if (node.value === null) return "nothing";
   const text = String(node.value);
-  return `${typeof node.value === "string" ? "" : `the ${typeof node.value} `}"${text.length > 40 ? `${text.slice(0, 40)}…` : text}"`;
+  return `${typeof node.value === "string" ? "" : `the ${typeof node.value} `}"${shorten(text)}"`;
+}
+
+/** A text as it can stand in a message. */
+function shorten(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }

@@ -5,6 +5,7 @@ import type { CompiledPolicy } from "./compile.ts";
 import { type DocumentKind, type Position, readDocument } from "./document.ts";
 import { checkEntry } from "./list-matchers.ts";
 import type { PolicyProblem } from "./problems.ts";
+import { runAtOnce } from "./steps.ts";
 import { actionNames, type Subject, type SubjectCase, type SubjectSpec, subjectSpecs } from "./vocabulary.ts";
 
 /** Tests as they were read. */
@@ -22,7 +23,7 @@ const suiteKind: DocumentKind<typeof PolicySuiteSchema> = {
 
 /** Reads a suite's text, YAML or JSON. Either a suite or at least one problem; all problems at once. */
 export function readSuite(text: string): { suite: Suite; problems: [] } | { suite: undefined; problems: PolicyProblem[] } {
-  const { document, problems } = readDocument(suiteKind, text);
+  const { document, problems } = runAtOnce(readDocument(suiteKind, text));
   if (document === undefined) return { suite: undefined, problems };
   const suite: Suite = { source: document.message, positionOf: (path) => document.positionOf(path) };
   if (problems.length === 0) problems.push(...namesTwice(suite), ...thinWants(suite));

@@ -20,7 +20,7 @@ async function start(deps: Partial<PolicyDeps> = {}) {
   });
   let nowMs = 1000;
   const refused = new Set<string>();
-  const compile: PolicyDeps["compile"] = (text) =>
+  const compile: PolicyDeps["compile"] = async (text) =>
     refused.has(text) ? { policy: undefined, problems: [{ line: 1, column: 1, message: "not any more" }] } : compilePolicy(text);
   const policies = createPolicies({ store, compile, onChanged() {}, now: () => nowMs++, ...deps });
   return { store, policies, refused };
@@ -73,7 +73,7 @@ test("a version that this engine does not take is kept, and cannot be activated,
   expect((await store.getPointedPolicy("live"))?.version).toBe(version);
   const fresh = createPolicies({
     store,
-    compile: (text) => (refused.has(text) ? { policy: undefined, problems: [] } : compilePolicy(text)),
+    compile: async (text) => (refused.has(text) ? { policy: undefined, problems: [] } : compilePolicy(text)),
     onChanged() {},
     now: () => 0,
   });

@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { RuleChange } from "../../gen/gatehouse/v1/policy_service_pb.ts";
 import { diffRules } from "../../src/moderation/policy-diff.ts";
 import { readPolicyDocument } from "../../src/policy/document.ts";
+import { runAtOnce } from "../../src/policy/steps.ts";
 
 function parse(rules: readonly string[]) {
   const text = `name: t\nrules:\n${rules.map((rule) => `  - { ${rule} }\n`).join("")}`;
-  const { document, problems } = readPolicyDocument(rules.length === 0 ? "name: t\n" : text);
+  const { document, problems } = runAtOnce(readPolicyDocument(rules.length === 0 ? "name: t\n" : text));
   if (document === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
   return document.policy;
 }

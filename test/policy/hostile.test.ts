@@ -1,11 +1,13 @@
 // Texts that are made to hurt: each gets a clear error, or an answer, within a bound.
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
 import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v1/action_pb.ts";
-import { compilePolicy } from "../../src/policy/compile.ts";
+import { compileInSteps, compilePolicy } from "../../src/policy/compile.ts";
 import { maxPolicyLength } from "../../src/policy/document.ts";
 import { evaluate, type Question } from "../../src/policy/evaluate.ts";
 import { createNotedWorld } from "../../src/policy/world.ts";
+import { yamlLimits } from "../../src/policy/yaml-tree.ts";
 
 /** Milliseconds within which anything must be over, on any machine. */
 const boundMs = 10_000;
@@ -25,15 +27,30 @@ const texts: [name: string, text: string, problem: RegExp][] = [
   ["10 MB", `name: ${"x".repeat(10_000_000)}`, /at most 1048576 are allowed/],
   ["nesting without end", `name: ${"[".repeat(maxPolicyLength - 10)}`, /nested too deeply/],
   ["mappings without end", `name: ${"{a: ".repeat(250_000)}`, /nested too deeply/],
-  ["100 000 keys", times(100_000, (index) => `k${index}: 1`).join("\n"), /Unknown key "k0"/],
+  ["25 000 keys", times(25_000, (index) => `k${index}: 1`).join("\n"), /Unknown key "k0"/],
+  ["9000 labels", policy({ rules: [rule({ labels: Object.fromEntries(times(9_000, String).map((key) => [key, key])) })] }), /at most 20/],
   [
-    "100 000 labels",
-    policy({ rules: [rule({ labels: Object.fromEntries(times(60_000, String).map((key) => [key, key])) })] }),
-    /at most 20/,
+    "30 000 labels",
+    policy({ rules: [rule({ labels: Object.fromEntries(times(30_000, String).map((key) => [key, key])) })] }),
+    /^rules\[0\]\.labels has 30000 entries; far fewer are allowed\.$/,
   ],
-  ["500 000 rules", `name: x\nrules: [${"a,".repeat(500_000)}]`, /rules has 500000 items/],
-  ["10 000 rules", policy({ rules: times(10_000, String).map((id) => rule({ id, when: "nam == 1" })) }), /no more than 1000/],
-  ["a list of aliases", `name: &a x\nrules: [${times(1000, () => "*a").join(",")}]`, /not an alias/],
+  ["60 000 rules", `name: x\nrules: [${"a,".repeat(60_000)}]`, /^rules has 60000 items; far fewer are allowed\.$/],
+  [
+    "5000 rules",
+    policy({ rules: times(5_000, String).map((id) => rule({ id, when: "nam == 1" })) }),
+    /^rules must contain no more than 1000/,
+  ],
+  [
+    "a rule on 50 000 things",
+    `name: x\nrules: [{id: a, then: {flag: {}}, on: [${"x,".repeat(50_000)}]}]`,
+    /^rules\[0\]\.on has 50000 items/,
+  ],
+  [
+    "1000 rules on 20 things that are not there",
+    `name: x\nrules: [${times(1000, (index) => `{id: r${index}, then: {flag: {}}, on: [${times(20, (i) => `x${i}`)}]}`)}]`,
+    /^There is no action or event "x0"/,
+  ],
+  ["a list of aliases", `name: &a x\nrules: [${times(900, () => "*a").join(",")}]`, /not an alias/],
   ["a billion laughs", times(20, (i) => `k${i}: &k${i} [${times(10, () => `*k${i - 1}`).join(",")}]`).join("\n"), /./],
   ["a long condition", policy({ rules: [rule({ when: `name == "${"x".repeat(500_000)}"` })] }), /at most 4000 bytes/],
   ["a condition of 2000 parts", policy({ rules: [rule({ when: times(1900, () => "1").join("+") })] }), /Exceeded maxAstNodes/],
@@ -59,6 +76,57 @@ describe("a hostile text", () => {
     const { problems } = within(() => compilePolicy(text));
     expect(problems.map(({ message }) => message).join("\n")).toMatch(problem);
     expect(problems.length).toBeLessThanOrEqual(1000);
+  });
+});
+
+describe("a text past a limit of the parser", () => {
+  const { levels, specials, tokens } = yamlLimits;
+  const tooDeep = `The policy is nested too deeply here: at most ${levels} levels are allowed.`;
+  const tooSpecial = `The policy has more than ${specials} anchors, aliases, tags, directives and wrong escapes, which begin with &, *, !, % and \\; write the values out.`;
+  const tooMany = `The policy has more than ${tokens} words, signs and ends of lines, up to here; make it smaller.`;
+  const full = (unit: string, before = "") => before + unit.repeat(Math.floor((maxPolicyLength - before.length) / unit.length));
+  /** Where the parser stopped, and in how many steps of 1000 tokens: what follows was not read. */
+  const cases: [name: string, text: string, line: number, column: number, message: string, steps: number][] = [
+    ["lists within lists", full("[", "name: "), 1, 256, tooDeep, 1],
+    ["mappings within mappings", full("{a: ", "name: "), 1, 0, tooDeep, 2],
+    ["dashes", full("- "), 1, 0, tooDeep, 1],
+    ["question marks", full("? "), 1, 0, tooDeep, 1],
+    ["anchors", full("- &a x\n"), 1001, 0, tooSpecial, 8],
+    ["aliases", full("*a,", "name: &a x\nrules: ["), 2, 0, tooSpecial, 3],
+    ["tags", full("- !a b\n"), 1001, 0, tooSpecial, 8],
+    ["directives", full("%Y\n"), 1001, 0, tooSpecial, 3],
+    ["wrong escapes", `${full("\\q", 'name: "').slice(0, -2)}"`, 1, 0, tooSpecial, 1],
+    ["code points that are none", `name: "${"\\UFFFFFFFF".repeat(100_000)}"`, 1, 0, tooSpecial, 1],
+    ["items", full("a,", "rules: ["), 1, 0, tooMany, 201],
+    ["empty mappings", full("{},", "rules: ["), 1, 0, tooMany, 201],
+    ["keys", full("k:\n"), 50_001, 0, tooMany, 201],
+    ["keys without names", full(":\n"), 100_001, 0, tooMany, 201],
+    ["lines without anything", full("\n"), 200_002, 0, tooMany, 201],
+    ["lines that end in two", full("\r\n"), 200_002, 0, tooMany, 201],
+    ["comments", full("#\n"), 100_001, 0, tooMany, 201],
+  ];
+
+  it.each(cases)("of %s is read no further", (_name, text, line, column, message, maxSteps) => {
+    const reading = compileInSteps(text);
+    let steps = 1;
+    let step = reading.next();
+    for (; !step.done; steps++) step = reading.next();
+    expect(step.value.problems).toEqual([{ line, column: column || expect.any(Number), message }]);
+    expect(steps).toBeLessThanOrEqual(maxSteps);
+  });
+
+  it("is one that has more, not one that has as much", () => {
+    expect(compilePolicy(`name: x\n${"\n".repeat(tokens - 8)}`).problems).toEqual([]);
+    expect(compilePolicy(`name: x\n${"\n".repeat(tokens)}`).problems[0]?.message).toBe(tooMany);
+    expect(compilePolicy(`name: "${"\\q".repeat(specials)}"`).problems[0]?.message).toMatch(/^Invalid escape sequence/);
+    expect(compilePolicy(`name: "${'\\\\\\"'.repeat(specials)}"`).problems[0]?.message).toMatch(/at most 100 bytes/);
+  });
+
+  it("leaves a policy of 1000 rules with labels far below", () => {
+    const labels = () => ({ team: "trust", area: "names", severity: "high" });
+    const rules = Array.from({ length: 1000 }, (_, index) => rule({ id: `r${index}`, when: `operator == "u${index}"`, labels: labels() }));
+    expect(compilePolicy(policy({ rules })).problems).toEqual([]);
+    expect(compilePolicy(stringify({ name: "x", rules }, { aliasDuplicateObjects: false })).problems).toEqual([]);
   });
 });
 

@@ -167,7 +167,11 @@ const wrong: [name: string, text: string, problems: string[]][] = [
     ["s:10:11: Another test has this name already, on line 7."],
   ],
   ["a text that is too long", `policy: ${"x".repeat(maxPolicyLength)}`, [/Split it into several suites/.source]],
-  ["nesting without end", `given: ${"[".repeat(100_000)}`, ["s:1:1: The suite is nested too deeply to be read."]],
+  [
+    "nesting without end",
+    `given: ${"[".repeat(100_000)}`,
+    ["s:1:257: The suite is nested too deeply here: at most 250 levels are allowed."],
+  ],
 ];
 
 test.each(wrong)("a suite with %s is told where it is wrong", (_name, text, problems) => {

@@ -101,7 +101,11 @@ export const wrongDocuments: readonly WrongPolicy[] = [
     `name: ${"x".repeat(maxPolicyLength)}`,
     ["p:1:1: The policy has 1048582 characters; at most 1048576 are allowed. Move long enumerations into lists."],
   ],
-  ["YAML nested too deeply", `name: ${"[".repeat(100_000)}`, ["p:1:1: The policy is nested too deeply to be read."]],
+  [
+    "YAML nested too deeply",
+    `name: ${"[".repeat(100_000)}`,
+    ["p:1:256: The policy is nested too deeply here: at most 250 levels are allowed."],
+  ],
   [
     "an unknown field in a message",
     effect('{ deny: { message: "{nam} is reserved." } }'),
