@@ -84,16 +84,23 @@ export const writtenDefaults = fc.record({
   add_subscribers: fc.constantFrom("allow", "deny"),
 });
 
+/** The text of a policy of these rules. */
+export function policyText(rules: readonly WrittenRule[], defaults: object = {}): string {
+  const lists = { staff: { kind: "exact" }, names: { kind: "pattern" } };
+  return JSON.stringify({ name: "generated", lists, default: defaults, rules });
+}
+
 /** Compiles a policy of these rules. */
 export function compileRules(rules: readonly WrittenRule[], defaults: object = {}): CompiledPolicy {
-  const lists = { staff: { kind: "exact" }, names: { kind: "pattern" } };
-  const { policy, problems } = compilePolicy(JSON.stringify({ name: "generated", lists, default: defaults, rules }));
+  const { policy, problems } = compilePolicy(policyText(rules, defaults));
   if (policy === undefined) throw new Error(formatProblems("generated", problems));
   return policy;
 }
 
-const user: fc.Arbitrary<string> = fc.constantFrom("ann", "ben", "cem", "7", "4", "0", "");
-const name: fc.Arbitrary<string> = fc.constantFrom("Official", "Оfficial", "ab", "3", "official news", "x");
+/** The id of a user; empty for one that is not known. */
+export const user: fc.Arbitrary<string> = fc.constantFrom("ann", "ben", "cem", "7", "4", "0", "");
+/** The name of an account. */
+export const name: fc.Arbitrary<string> = fc.constantFrom("Official", "Оfficial", "ab", "3", "official news", "x");
 
 const subject: fc.Arbitrary<Question["subject"]> = fc.oneof(
   fc
