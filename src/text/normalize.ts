@@ -1,5 +1,5 @@
 // normalize: one spelling for all the ways of writing the same text.
-import { createTextFolder } from "./text-folder.ts";
+import { createTextFolder, type FoldedText } from "./text-folder.ts";
 
 /** ASCII without upper-case letters, controls and doubled or outer spaces: text that is normal as it stands. */
 const normalAscii = /^[!-@[-~]+(?: [!-@[-~]+)*$/;
@@ -14,7 +14,7 @@ export function foldCase(text: string): string {
   return text.toLowerCase().toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }
 
-const fold = createTextFolder(foldCase);
+const folder = createTextFolder(foldCase);
 
 /**
  * Returns one spelling for all the ways of writing the same text, for comparing, never for showing:
@@ -30,5 +30,10 @@ const fold = createTextFolder(foldCase);
  */
 export function normalize(text: string): string {
   if (normalAscii.test(text)) return text;
-  return tidyAscii.test(text) ? text.toLowerCase() : fold(text);
+  return tidyAscii.test(text) ? text.toLowerCase() : folder.fold(text);
+}
+
+/** The normal form of a text, and what in it comes from where. */
+export function mapNormal(text: string): FoldedText {
+  return folder.map(text);
 }

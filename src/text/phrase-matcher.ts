@@ -130,8 +130,8 @@ function parsePhrase(phrase: string): { bare: string; openings: number } {
   return { bare, openings };
 }
 
-/** Whether a word goes on across this position of the text. */
-function goesOn(text: string, position: number): boolean {
+/** Whether a word goes on across this position of normalised text. */
+export function goesOn(text: string, position: number): boolean {
   if (position === 0 || position >= text.length) return false;
   const after = text.codePointAt(position) ?? 0;
   if (!joinsWords(after)) return false;

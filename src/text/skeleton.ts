@@ -1,7 +1,7 @@
 // skeleton: one string for all texts that look like the same Latin text.
 import { confusableRows } from "./confusables-data.ts";
 import { foldCase } from "./normalize.ts";
-import { createTextFolder } from "./text-folder.ts";
+import { createTextFolder, type FoldedText } from "./text-folder.ts";
 
 export { confusablesUnicodeVersion } from "./confusables-data.ts";
 
@@ -49,7 +49,7 @@ function look(letter: string): string {
   return Array.from(looksLike === letter ? foldCase(letter) : foldCase(read), (part) => merged[part] ?? part).join("");
 }
 
-const fold = createTextFolder(look);
+const folder = createTextFolder(look);
 
 /**
  * Returns one string for all texts that look like the same Latin text, for finding imitations: two names with equal skeletons look alike. It is
@@ -68,7 +68,12 @@ const fold = createTextFolder(look);
  * The skeleton of a skeleton is itself, and so is its normal form.
  */
 export function skeleton(text: string): string {
-  return fold(text);
+  return folder.fold(text);
+}
+
+/** The skeleton of a text, and what in it comes from where. */
+export function mapSkeleton(text: string): FoldedText {
+  return folder.map(text);
 }
 
 /**

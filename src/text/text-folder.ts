@@ -19,15 +19,38 @@ interface Piece {
   dropsMarks: boolean | undefined;
 }
 
+/** A code point that goes together with what stands before it, when text is composed: a mark, or a vowel or final consonant of Hangul. */
+const composes = /[\p{M}\u{1161}-\u{1175}\u{11A8}-\u{11C2}]/u;
+
+/** Whether nothing of the text can be seen: it is empty, or all zero-width, control and other invisible characters. */
+export function isInvisible(text: string): boolean {
+  for (const character of text) if (!invisible.test(character)) return false;
+  return true;
+}
+
+/** A folded text, and for each of its UTF-16 units from where to where in the original it comes, the end excluded. */
+export interface FoldedText {
+  text: string;
+  starts: readonly number[];
+  ends: readonly number[];
+}
+
+/** Folds text, with or without remembering what comes from where. */
+export interface TextFolder {
+  fold(text: string): string;
+  /** The same text as `fold` gives. */
+  map(text: string): FoldedText;
+}
+
 /** More code points than any living script has; beyond it the cache starts anew, so that hostile text cannot grow it without bound. */
 const maxCachedAstral = 8192;
 
 /**
- * Returns a pure function over text: compatibility decomposition; invisible characters removed; marks removed as the patterns above say; every
+ * Returns pure functions over text: compatibility decomposition; invisible characters removed; marks removed as the patterns above say; every
  * other character replaced by `letter(character)`; white space collapsed and trimmed; canonical composition. `letter` must be pure, must not
  * look at neighbours, and must return neither marks nor white space. Takes time linear in the text.
  */
-export function createTextFolder(letter: (character: string) => string): (text: string) => string {
+export function createTextFolder(letter: (character: string) => string): TextFolder {
   const plane0: (Piece | undefined)[] = [];
   const astral = new Map<number, Piece>();
 
@@ -65,7 +88,7 @@ export function createTextFolder(letter: (character: string) => string): (text: 
   // In order, so that the array of pieces starts dense and ASCII is never cut while text is folded.
   for (let codePoint = 0; codePoint < 0x80; codePoint++) pieceOf(codePoint);
 
-  return (text) => {
+  const fold = (text: string): string => {
     let folded = "";
     let afterSpace = true;
     let dropsMarks = true;
@@ -92,4 +115,59 @@ export function createTextFolder(letter: (character: string) => string): (text: 
     if (afterSpace && folded !== "") folded = folded.slice(0, -1);
     return beyondAscii ? folded.normalize("NFC") : folded;
   };
+
+  const map = (text: string): FoldedText => {
+    let folded = "";
+    const starts: number[] = [];
+    const ends: number[] = [];
+    let afterSpace = true;
+    let dropsMarks = true;
+    let at = 0;
+    for (const character of text) {
+      const [start, end] = [at, at + character.length];
+      at = end;
+      const piece = pieceOf(character.codePointAt(0) ?? 0);
+      let added = dropsMarks ? "" : piece.head;
+      if (piece.dropsMarks !== undefined) {
+        dropsMarks = piece.dropsMarks;
+        const own: string = afterSpace && piece.text.startsWith(" ") ? piece.text.slice(1) : piece.text;
+        if (own !== "") afterSpace = own.endsWith(" ");
+        added += own;
+      }
+      folded += added;
+      for (let unit = 0; unit < added.length; unit++) {
+        starts.push(start);
+        ends.push(end);
+      }
+    }
+    if (afterSpace && folded !== "") folded = folded.slice(0, -1);
+    return compose({ text: folded, starts: starts.slice(0, folded.length), ends: ends.slice(0, folded.length) });
+  };
+
+  return { fold, map };
+}
+
+/** Composes a text part by part: what no composition reaches across can be composed by itself, and comes from all that is in it. */
+function compose(folded: FoldedText): FoldedText {
+  if (folded.text.normalize("NFC") === folded.text) return folded;
+  let text = "";
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let partStart = 0;
+  const endPart = (partEnd: number) => {
+    const composed = folded.text.slice(partStart, partEnd).normalize("NFC");
+    text += composed;
+    for (let unit = 0; unit < composed.length; unit++) {
+      starts.push(folded.starts[partStart] ?? 0);
+      ends.push(folded.ends[partEnd - 1] ?? 0);
+    }
+    partStart = partEnd;
+  };
+  let at = 0;
+  for (const character of folded.text) {
+    if (at > partStart && !composes.test(character)) endPart(at);
+    at += character.length;
+  }
+  endPart(at);
+  return { text, starts, ends };
 }
