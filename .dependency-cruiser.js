@@ -8,16 +8,17 @@ const only = (name, from, ...to) => ({
   to: { path: "^(src|gen|test|bench)/", pathNot: [from, "^gen/", ...to] },
 });
 
-const base = ["^src/errors\\.ts$", "^src/field-patterns\\.ts$", "^src/nearest\\.ts$", "^src/text/"];
+const base = ["^src/errors\\.ts$", "^src/field-patterns\\.ts$", "^src/nearest\\.ts$", "^src/text/", "^src/elements/"];
 
 export default {
   forbidden: [
     only("text-knows-only-itself", "^src/text/"),
-    only("policy-is-pure", "^src/policy/", "^src/(nearest|field-patterns)\\.ts$", "^src/text/"),
+    only("elements-know-only-text", "^src/elements/", "^src/text/"),
+    only("policy-is-pure", "^src/policy/", "^src/(nearest|field-patterns)\\.ts$", "^src/text/", "^src/elements/"),
     {
       name: "policy-does-no-io",
       severity: "error",
-      from: { path: "^src/(policy|text)/" },
+      from: { path: "^src/(policy|text|elements)/" },
       to: { dependencyTypes: ["core"], pathNot: ["^(node:)?crypto$"] },
     },
     only("storage-knows-only-itself", "^src/storage/", ...base),

@@ -26,7 +26,7 @@ export interface Config extends ListenerConfig {
     listen: ListenAddress;
     budgetMs: number;
     maxBodyBytes: number;
-    fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny" };
+    fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny"; sendMessage: "allow" | "deny" | "discard" };
   };
   api: ListenerConfig["api"] & { listen: ListenAddress };
   grpc: ListenerConfig["grpc"] & { listen: ListenAddress };
@@ -86,6 +86,13 @@ export const settings = {
     default: "allow",
     meaning: "The answer to a subscription when no verdict can be had in time: allow or deny.",
     read: oneOf(["allow", "deny"] as const),
+  },
+  fallbackSendMessage: {
+    key: "webhook.fallback.send_message",
+    env: "GATEHOUSE_WEBHOOK_FALLBACK_SEND_MESSAGE",
+    default: "allow",
+    meaning: "The answer to a message when no verdict can be had in time: allow, deny, or discard in silence.",
+    read: oneOf(["allow", "deny", "discard"] as const),
   },
   apiListen: {
     key: "api.listen",
@@ -195,7 +202,11 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
       listen: get(settings.webhookListen),
       budgetMs: get(settings.webhookBudgetMs),
       maxBodyBytes: get(settings.webhookMaxBodyBytes),
-      fallback: { createAccount: get(settings.fallbackCreateAccount), addSubscribers: get(settings.fallbackAddSubscribers) },
+      fallback: {
+        createAccount: get(settings.fallbackCreateAccount),
+        addSubscribers: get(settings.fallbackAddSubscribers),
+        sendMessage: get(settings.fallbackSendMessage),
+      },
     },
     api: { ...listeners.api, listen: get(settings.apiListen) },
     grpc: { ...listeners.grpc, listen: get(settings.grpcListen) },

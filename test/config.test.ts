@@ -18,7 +18,7 @@ describe("settings", () => {
         trustedProxies: [],
         proxyHeader: "x-forwarded-for",
         limits: { maxConnections: 10_000, maxHeaderBytes: 16_384, requestTimeoutMs: 10_000, keepAliveMs: 75_000 },
-        fallback: { createAccount: "allow", addSubscribers: "allow" },
+        fallback: { createAccount: "allow", addSubscribers: "allow", sendMessage: "allow" },
       },
       api: {
         listen: { host: "127.0.0.1", port: 8081 },

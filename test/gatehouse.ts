@@ -6,6 +6,12 @@ import { readConfig } from "../src/config.ts";
 import { type GatehouseServer, startServer } from "../src/server.ts";
 import { createLogger } from "../src/telemetry/logger.ts";
 
+/** What else a webhook has in its URL. */
+interface PostOptions {
+  query?: Record<string, string>;
+  path?: string;
+}
+
 /** A running service and what tests do with it. */
 export interface TestGatehouse extends AsyncDisposable {
   server: GatehouseServer;
@@ -15,11 +21,9 @@ export interface TestGatehouse extends AsyncDisposable {
   webhookUrl: string;
   apiUrl: string;
   /** Posts a webhook of app 1400000000; `body` is sent as JSON unless it is text. */
-  post(
-    command: string,
-    body: unknown,
-    options?: { query?: Record<string, string>; path?: string },
-  ): Promise<{ status: number; answer: unknown }>;
+  post(command: string, body: unknown, options?: PostOptions): Promise<{ status: number; answer: unknown }>;
+  /** The same, with the answer as it came. */
+  postForText(command: string, body: unknown, options?: PostOptions): Promise<{ status: number; text: string }>;
   /** Rewrites the policy file. */
   writePolicy(text: string): void;
 }
@@ -67,20 +71,25 @@ export async function startGatehouse({
   const log: string[] = [];
   const server = await startServer(config, createLogger("debug", { write: (line) => void log.push(line) }), now);
   const webhookUrl = `http://127.0.0.1:${server.webhook.port}`;
+  const postForText: TestGatehouse["postForText"] = async (command, body, { query = {}, path = "/" } = {}) => {
+    const parameters = new URLSearchParams({ SdkAppid: String(testApp), CallbackCommand: command, contenttype: "json", ...query });
+    const response = await fetch(`${webhookUrl}${path}?${parameters}`, {
+      method: "POST",
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+    return { status: response.status, text: await response.text() };
+  };
   return {
     server,
     folder,
     log,
     webhookUrl,
     apiUrl: `http://127.0.0.1:${server.api.port}`,
-    async post(command, body, { query = {}, path = "/" } = {}) {
-      const parameters = new URLSearchParams({ SdkAppid: String(testApp), CallbackCommand: command, contenttype: "json", ...query });
-      const response = await fetch(`${webhookUrl}${path}?${parameters}`, {
-        method: "POST",
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      });
-      return { status: response.status, answer: await response.json() };
+    async post(command, body, options) {
+      const { status, text } = await postForText(command, body, options);
+      return { status, answer: JSON.parse(text) };
     },
+    postForText,
     writePolicy: (text) => writeFileSync(policyFile, text),
     async [Symbol.asyncDispose]() {
       await server.stop(0);

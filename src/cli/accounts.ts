@@ -6,10 +6,11 @@ import {
   AccountService,
   AccountState,
   type ListTimelineRequest,
+  MessageSchema,
   TimelineEntrySchema,
 } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
-import { accountRow, describeAccount, describeRevision, eventRow, timelineRow } from "./accounts/describe.ts";
+import { accountRow, describeAccount, describeRevision, eventRow, messageRow, timelineRow } from "./accounts/describe.ts";
 import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
 import { table } from "./text.ts";
@@ -25,10 +26,11 @@ Usage: gatehouse accounts list [flags]                    lists and searches
        gatehouse accounts revisions <account_id> --app N  what each event changed in it
        gatehouse accounts timeline --app N (--account ID | --owner U | --user U)
                                                           decisions and events together, the latest first
+       gatehouse accounts messages <account_id> --app N   its messages that have a key, the latest heard of first
 
 Which:
   --app N              of this app (default: GATEHOUSE_APP; without it, list shows all apps)
-  --limit N            at most this many accounts, events, revisions or entries (default: ${defaultLimit})
+  --limit N            at most this many accounts, events, revisions, entries or messages (default: ${defaultLimit})
   --page-token T       goes on where an earlier run with the same flags ended
 
 Which of the list:
@@ -51,9 +53,9 @@ ${serverUsage}
 /** The entry of the table of commands. */
 export const accounts: Command = {
   name: "accounts",
-  summary: "read the accounts, what happened to them and when: list, get, revisions, timeline",
+  summary: "read the accounts, what happened to them and when: list, get, revisions, timeline, messages",
   usage,
-  run: (args, io) => runSubcommand("accounts", { list, get, revisions, timeline }, args, io),
+  run: (args, io) => runSubcommand("accounts", { list, get, revisions, timeline, messages }, args, io),
 };
 
 const commonOptions = {
@@ -145,6 +147,22 @@ async function timeline(args: readonly string[], io: Io): Promise<number> {
   if (flags.json) for (const entry of items) io.stdout.write(`${JSON.stringify(toJson(TimelineEntrySchema, entry))}\n`);
   else if (items.length === 0) io.stdout.write("No decisions and no events.\n");
   else io.stdout.write(table(["TIME", "ID", "WHAT", "BY", "ABOUT", "DETAILS"], items.map(timelineRow)));
+  mentionRest(nextPageToken, io);
+  return 0;
+}
+
+async function messages(args: readonly string[], io: Io): Promise<number> {
+  const { values: flags, positionals } = parseFlags(args, commonOptions);
+  const key = readAccount("messages", flags.app, positionals, io);
+  const { items, nextPageToken } = await withClient(AccountService, flags, io, (client) =>
+    readPages(readWindow(flags), async (page) => {
+      const response = await client.listMessages({ ...key, ...page });
+      return { items: response.messages, nextPageToken: response.nextPageToken };
+    }),
+  );
+  if (flags.json) for (const message of items) io.stdout.write(`${JSON.stringify(toJson(MessageSchema, message))}\n`);
+  else if (items.length === 0) io.stdout.write("No messages.\n");
+  else io.stdout.write(table(["SENT", "KEY", "WITHDRAWN", "MESSAGE"], items.map(messageRow)));
   mentionRest(nextPageToken, io);
   return 0;
 }

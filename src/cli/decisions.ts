@@ -4,8 +4,10 @@ import {
   type Decision,
   DecisionSchema,
   Effect,
+  ElementChange,
   type Fact,
   type Match,
+  type MessageRewrite,
   RuleMode,
   Severity,
   type ShadowOutcome,
@@ -15,6 +17,7 @@ import { DecisionService, ExplainDecisionResponseSchema } from "../../gen/gateho
 import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
 import { describeExplanation } from "./decisions/explanation.ts";
+import { describeElements } from "./message-elements.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
 
 const defaultLimit = "50";
@@ -121,6 +124,8 @@ function describe(decision: Decision): string {
   const { action, by, about } = describeAction(decision);
   const users =
     decision.action.case === "addSubscribers" ? [["subscribers", safe(decision.action.value.subscribers.join(", "))] as const] : [];
+  const { value } = decision.action;
+  const message = value !== undefined && "elements" in value ? [["message", orDash(describeElements(value.elements))] as const] : [];
   const head = fields([
     ["decision", safe(decision.decisionId)],
     ["verdict", describeVerdict(decision)],
@@ -130,6 +135,7 @@ function describe(decision: Decision): string {
     ["by", by],
     ["about", about],
     ...users,
+    ...message,
     ["asked", formatTime(decision.eventTime)],
     ["decided", formatTime(decision.decideTime)],
     ["policy", orDash(decision.policyVersion)],
@@ -144,6 +150,7 @@ function describe(decision: Decision): string {
   return [
     head,
     ...(refused.length === 0 ? [] : [table(["REFUSED", "RULE", "MESSAGE"], refused)]),
+    ...(decision.rewrite === undefined ? [] : [describeRewrite(decision.rewrite)]),
     decision.matches.length === 0
       ? "No rule held.\n"
       : table(["RULE", "EFFECT", "MODE", "SUBSCRIBER", "NOTE"], decision.matches.map(evidence)),
@@ -215,14 +222,29 @@ export function describeAction({ action }: Decision): { action: string; by: stri
       const { operator, accountId } = action.value;
       return { action: "account_profile_changed", by: orDash(operator), about: orDash(accountId) };
     }
+    case "sendMessage": {
+      const { operator, accountId } = action.value;
+      return { action: "send_message", by: orDash(operator), about: orDash(accountId) };
+    }
+    case "messageSent":
+      return { action: "message_sent", by: "-", about: orDash(action.value.accountId) };
     case undefined:
       return { action: "(unknown to this version)", by: "-", about: "-" };
   }
 }
 
-/** The verdict, with its code and how many are refused. */
-export function describeVerdict(decision: Pick<Decision, "verdict" | "code" | "refused" | "degraded">): string {
+/** What became of each element of a message, and its custom data. */
+function describeRewrite({ elements, customData }: MessageRewrite): string {
+  const rows = elements.map(({ change, rawJson }) => [enumWord(ElementChange, change), orDash(rawJson)]);
+  return table(["ELEMENT", "AS IT GOES OUT"], customData === undefined ? rows : [...rows, ["custom data", orDash(customData)]]);
+}
+
+/** The verdict, with its code, how many are refused, and whether a message was rewritten. */
+export function describeVerdict(
+  decision: Pick<Decision, "verdict" | "code" | "refused" | "degraded"> & { rewrite?: MessageRewrite | undefined },
+): string {
   const code = decision.verdict === Verdict.DENY ? ` ${decision.code}` : "";
   const refused = decision.refused.length === 0 ? "" : `, ${decision.refused.length} refused`;
-  return `${enumWord(Verdict, decision.verdict)}${code}${refused}${decision.degraded ? " (degraded)" : ""}`;
+  const rewritten = decision.rewrite === undefined ? "" : ", rewritten";
+  return `${enumWord(Verdict, decision.verdict)}${code}${refused}${rewritten}${decision.degraded ? " (degraded)" : ""}`;
 }

@@ -1,9 +1,10 @@
 // An event in words, for tables.
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
+import { describeElements } from "./message-elements.ts";
 import { orDash, safe } from "./text.ts";
 
-/** How many users of an event are named in a table; --json names all of them. */
-const maxNamedUsers = 5;
+/** How many users or messages of an event are named in a table; --json names all of them. */
+const maxNames = 5;
 
 /** What happened, by whom, and with which values. */
 export function describeEvent({ event }: Event): { kind: string; by: string; what: string } {
@@ -24,17 +25,21 @@ export function describeEvent({ event }: Event): { kind: string; by: string; wha
     case "subscribersAdded":
     case "subscribersRemoved": {
       const kind = event.case === "subscribersAdded" ? "subscribers_added" : "subscribers_removed";
-      return { kind, by: orDash(event.value.operator), what: describeUsers(event.value.subscribers) };
+      return { kind, by: orDash(event.value.operator), what: describeNames(event.value.subscribers) };
     }
+    case "messageSent":
+      return { kind: "message_sent", by: "-", what: orDash(describeElements(event.value.elements)) };
+    case "messagesWithdrawn":
+      return { kind: "messages_withdrawn", by: "-", what: describeNames(event.value.messageKeys) };
     case undefined:
       return { kind: "(unknown to this version)", by: "-", what: "-" };
   }
 }
 
-/** The first users by name, and how many there are besides. */
-function describeUsers(users: readonly string[]): string {
-  const named = users.slice(0, maxNamedUsers).map(safe).join(", ");
-  return users.length > maxNamedUsers ? `${named} and ${users.length - maxNamedUsers} more` : named;
+/** The first of them, and how many there are besides. */
+function describeNames(names: readonly string[]): string {
+  const first = names.slice(0, maxNames).map(safe).join(", ");
+  return names.length > maxNames ? `${first} and ${names.length - maxNames} more` : first;
 }
 
 function describeValues(values: Readonly<Record<string, string | undefined>>): string {

@@ -70,6 +70,7 @@ export function interpret(command: string, body: JsonObject): string {
   const { ErrorCode: code, ErrorInfo: info, RefusedSubscribers_Account: refused } = body;
   if (code === 2) return "to be dropped in silence";
   if (code !== 0) return `denied with code ${String(code)}${info === "" ? "" : `: ${String(info)}`}`;
+  if (body.MsgBody !== undefined || body.CloudCustomData !== undefined) return "allowed, rewritten";
   return Array.isArray(refused) && refused.length > 0 ? `allowed without ${refused.join(", ")}` : "allowed";
 }
 

@@ -1,7 +1,7 @@
 // Decides on an action: one policy, one moment's facts, and the decision on disk before anyone hears of it.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v1/action_pb.ts";
+import { AddSubscribersSchema, CreateAccountSchema, SendMessageSchema } from "../../gen/gatehouse/v1/action_pb.ts";
 import { type Decision, DecisionSchema, type Fact, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { DecideRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
@@ -14,6 +14,7 @@ import { normalize } from "../text/normalize.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
+import { completeMessage } from "./messages.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { rateCounts } from "./rate-counts.ts";
 import type { ShadowTrial } from "./shadow-trial.ts";
@@ -44,30 +45,32 @@ export type Decide = (request: DecideRequest) => Promise<Decision>;
 type Action = Exclude<DecideRequest["action"], { case: undefined }>;
 
 /** The message of each action, for its digest. */
-const actionSchemas = { createAccount: CreateAccountSchema, addSubscribers: AddSubscribersSchema } satisfies Record<
-  Action["case"],
-  unknown
->;
+const actionSchemas = {
+  createAccount: CreateAccountSchema,
+  addSubscribers: AddSubscribersSchema,
+  sendMessage: SendMessageSchema,
+} satisfies Record<Action["case"], unknown>;
 
 const noDigest = new Uint8Array(0);
 
 export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, localeOf, reservationMs, now }: DecideDeps): Decide {
   return async (request) => {
     checkApp(request.appId);
+    const { subject, told } = readAction(request.action as Action);
     const policy = policies.live();
     const nowMs = now();
     const question: Question = {
       appId: request.appId,
       locale: localeOf(request.appId),
       origin: request.origin,
-      subject: request.action as Action,
+      subject,
       nowMs,
     };
     const decideWith = (stored: StoredFacts) => decisionOf(request, policy, question, createFacts(stored));
     const createFacts = (stored: StoredFacts) => factsOf(stored, request.appId, policy);
     if (request.preview) return store.withFacts(nowMs, decideWith);
 
-    const actionDigest = request.requestId === "" ? noDigest : digestOf(request.action as Action, request.appId);
+    const actionDigest = request.requestId === "" ? noDigest : digestOf(told, request.appId);
     if (actionDigest !== noDigest) {
       const earlier = await store.findDecisionByRequestId(request.appId, request.requestId);
       if (earlier !== undefined) {
@@ -94,6 +97,13 @@ export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, 
         throw reused(request.requestId, appended.decisionId);
     }
   };
+}
+
+/** The action as rules are asked about it, and as it is told from others. */
+function readAction(action: Action): { subject: Action; told: Action } {
+  if (action.case !== "sendMessage") return { subject: action, told: action };
+  const { complete, bare } = completeMessage("send_message", action.value);
+  return { subject: { case: action.case, value: complete }, told: { case: action.case, value: bare } };
 }
 
 /** What the policy says, as a decision without an id. */

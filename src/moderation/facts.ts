@@ -13,37 +13,39 @@ type MatcherKind = keyof typeof listMatchers;
 
 /** Keeps the matchers of lists, each made anew when its list has changed. */
 export function createFactsOf(): FactsOf {
-  const made = new Map<string, Partial<Record<MatcherKind, { version: number; matches: ListMatcher }>>>();
+  const madeOf = new Map<string, Partial<Record<MatcherKind, { version: number; matcher: ListMatcher }>>>();
 
   function matcherOf(stored: StoredFacts, list: string, kind: MatcherKind): ListMatcher {
     const version = stored.listVersion(list);
-    let matchers = made.get(list);
+    let matchers = madeOf.get(list);
     if (matchers === undefined) {
       matchers = {};
-      made.set(list, matchers);
+      madeOf.set(list, matchers);
     }
-    let matcher = matchers[kind];
-    if (matcher?.version !== version) {
-      matcher = { version, matches: listMatchers[kind](stored.listValues(list)) };
-      matchers[kind] = matcher;
+    let made = matchers[kind];
+    if (made?.version !== version) {
+      made = { version, matcher: listMatchers[kind](stored.listValues(list)) };
+      matchers[kind] = made;
     }
-    return matcher.matches;
+    return made.matcher;
   }
 
   return (stored, appId, policy) => ({
     inList(list, value) {
       const kind = policy.listKinds.get(list);
-      if (kind === ListKind.GLOB) return matcherOf(stored, list, "glob")(value);
-      if (kind === ListKind.CIDR) return matcherOf(stored, list, "cidr")(value);
+      if (kind === ListKind.GLOB) return matcherOf(stored, list, "glob").has(value);
+      if (kind === ListKind.CIDR) return matcherOf(stored, list, "cidr").has(value);
       return stored.inList(list, value);
     },
     matchesList: (list, text) =>
-      text instanceof Skeleton ? matcherOf(stored, list, "skeletons")(text.text) : matcherOf(stored, list, "phrases")(text),
+      text instanceof Skeleton ? matcherOf(stored, list, "skeletons").has(text.text) : matcherOf(stored, list, "phrases").has(text),
+    findInList: (list, text, lookAlikes) => matcherOf(stored, list, lookAlikes ? "skeletons" : "phrases").find(text),
     // Nobody in particular owns nothing: accounts whose owner is not known are no one's.
     liveAccounts: (owner) => (owner === "" ? 0 : stored.liveAccounts(appId, owner)),
     nameInUse: (name) => stored.nameInUse(appId, normalize(name)),
     subscriptions: (user) => stored.subscriptions(appId, user),
     subscribers: (accountId) => stored.subscribers(appId, accountId),
+    messagesSent: (accountId) => stored.messagesSent(appId, accountId),
     isSubscribed: (user, accountId) => stored.isSubscribed(appId, accountId, user),
     rate: (action, key, windowMs) => stored.rate({ appId, action, windowMs }, key),
   });

@@ -7,6 +7,8 @@ import {
   AccountDestroyedSchema,
   AccountProfileChangedSchema,
   EventSchema,
+  MessageSentSchema,
+  MessagesWithdrawnSchema,
   SubscribersAddedSchema,
   SubscribersRemovedSchema,
 } from "../../gen/gatehouse/v1/event_pb.ts";
@@ -18,6 +20,7 @@ import type { AppendedEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
+import { completeMessage } from "./messages.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { msOf, toWholeMs } from "./times.ts";
 
@@ -45,24 +48,27 @@ const eventSchemas = {
   accountDestroyed: AccountDestroyedSchema,
   subscribersAdded: SubscribersAddedSchema,
   subscribersRemoved: SubscribersRemovedSchema,
+  messageSent: MessageSentSchema,
+  messagesWithdrawn: MessagesWithdrawnSchema,
 } satisfies Record<Event["case"], unknown>;
 
 export function createRecord({ store, policies, factsOf, checkApp, localeOf, now }: RecordDeps): RecordEvent {
   return async (request) => {
     checkApp(request.appId);
     const nowMs = now();
+    const { happened, told } = readEvent(request.event as Event);
     const event = create(EventSchema, {
       appId: request.appId,
       requestId: request.requestId,
-      event: request.event,
+      event: happened,
       receiveTime: timestampFromMs(nowMs),
     });
     if (request.origin !== undefined) event.origin = request.origin;
     const eventTime = toWholeMs(request.eventTime);
     if (eventTime !== undefined) event.eventTime = eventTime;
-    const { case: kind, value } = request.event as Event;
+    const { case: kind, value } = told;
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
-    const subject = subjectOf(request.event as Event);
+    const subject = subjectOf(happened);
     if (subject === undefined || policies.live().programs[subject.case].rules.length === 0) return store.appendEvent(event, digest, nowMs);
     return store.appendEvent(event, digest, nowMs, (stored) => flag(request, subject, nowMs, stored));
   };
@@ -90,15 +96,24 @@ export function createRecord({ store, policies, factsOf, checkApp, localeOf, now
   }
 }
 
+/** The event as it is recorded, and as it is told from others. */
+function readEvent(event: Event): { happened: Event; told: Event } {
+  if (event.case !== "messageSent") return { happened: event, told: event };
+  const { complete, bare } = completeMessage("message_sent", event.value);
+  return { happened: { case: event.case, value: complete }, told: { case: event.case, value: bare } };
+}
+
 /** The event as rules can be asked about it; undefined for one that they cannot. */
 function subjectOf(event: Event): Subject | undefined {
   switch (event.case) {
     case "accountCreated":
     case "accountProfileChanged":
+    case "messageSent":
       return event;
     case "accountDestroyed":
     case "subscribersAdded":
     case "subscribersRemoved":
+    case "messagesWithdrawn":
       return undefined;
   }
 }

@@ -65,9 +65,10 @@ function countTurns(changed: ShadowCounts["changed"]): VerdictTurn[] {
   return [...turns.values()].sort((a, b) => b.count - a.count);
 }
 
-function describeVerdict({ verdict, refused }: Pick<Decision | ShadowOutcome, "verdict" | "refused">): string {
+function describeVerdict({ verdict, refused, rewrite }: Pick<Decision | ShadowOutcome, "verdict" | "refused" | "rewrite">): string {
   switch (verdict) {
     case Verdict.ALLOW:
+      if (rewrite !== undefined) return "allow rewritten";
       return refused.length === 0 ? "allow" : "allow with refusals";
     case Verdict.DENY:
       return "deny";

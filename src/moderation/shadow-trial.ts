@@ -4,6 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import {
   type Decision,
   type Match,
+  type MessageRewrite,
   type Refusal,
   type ShadowOutcome,
   ShadowOutcomeSchema,
@@ -112,8 +113,8 @@ export function createShadowTrial({ store, policies, factsOf, onTrial }: ShadowT
   };
 }
 
-function toShadowOutcome(policyVersion: string, { verdict, code, refused, matches }: Outcome): ShadowOutcome {
-  return create(ShadowOutcomeSchema, { policyVersion, verdict, code, refused, matches });
+function toShadowOutcome(policyVersion: string, { verdict, code, refused, matches, rewrite }: Outcome): ShadowOutcome {
+  return create(ShadowOutcomeSchema, { policyVersion, verdict, code, refused, matches, ...(rewrite && { rewrite }) });
 }
 
 /** Whether two outcomes are the same, matches included: then the decision's own matches stand for both. */
@@ -122,12 +123,17 @@ function sameOutcome(a: Outcome, b: Decision): boolean {
     a.verdict === b.verdict &&
     a.code === b.code &&
     refusalsOf(a.refused) === refusalsOf(b.refused) &&
-    matchesOf(a.matches) === matchesOf(b.matches)
+    matchesOf(a.matches) === matchesOf(b.matches) &&
+    rewriteOf(a.rewrite) === rewriteOf(b.rewrite)
   );
 }
 
 function refusalsOf(refused: readonly Refusal[]): string {
   return JSON.stringify(refused.map(({ subscriber }) => subscriber));
+}
+
+function rewriteOf(rewrite: MessageRewrite | undefined): string | undefined {
+  return rewrite && JSON.stringify([rewrite.elements.map(({ rawJson }) => rawJson), rewrite.customData]);
 }
 
 function matchesOf(matches: readonly Match[]): string {

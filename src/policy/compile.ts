@@ -2,8 +2,10 @@
 import { createHash } from "node:crypto";
 import { RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
-import { OnError, type Policy, type Rule } from "../../gen/gatehouse/v1/policy_pb.ts";
+import { OnError, type Policy, type Rewrite, type Rule } from "../../gen/gatehouse/v1/policy_pb.ts";
+import type { MessageEdit } from "../elements/rewrite-message.ts";
 import { didYouMean } from "../nearest.ts";
+import { compileRewrite } from "./compile-rewrite.ts";
 import { type Condition, createConditionCompiler } from "./condition.ts";
 import type { DeclaredLists, RateUse } from "./condition-calls.ts";
 import { maxProblems, type PolicyDocument, type Position, readPolicyDocument } from "./document.ts";
@@ -110,7 +112,12 @@ function* compileRules(
       for (const problem of compiled.problems) complain(`then.${effect}.${problem.place}`, problem.message, problem.offset);
       return compiled.messageOf;
     };
-    const effect = compileEffect(rule, spec.isEvent, messageOf);
+    const editOf = (source: Rewrite) => {
+      const { edit, problems: ofRewrite } = compileRewrite(source, lists);
+      for (const { place, message } of ofRewrite) complain(place === "" ? "then.rewrite" : `then.rewrite.${place}`, message);
+      return edit;
+    };
+    const effect = compileEffect(rule, spec.isEvent, messageOf, editOf);
     if (effect === undefined) return undefined;
     const written = rule.then?.effect.case as EffectName;
     if (!spec.effects.includes(written)) {
@@ -151,6 +158,7 @@ function compileEffect(
   rule: Rule,
   isEvent: boolean,
   messageOf: (source: MessageSource, effect: string) => MessageOf,
+  editOf: (source: Rewrite) => MessageEdit,
 ): CompiledEffect | undefined {
   const effect = rule.then?.effect;
   switch (effect?.case) {
@@ -161,6 +169,12 @@ function compileEffect(
       return { name: "deny", code: effect.value.code || 1, messageOf: messageOf(effect.value, "deny") };
     case "refuse":
       return { name: "refuse", messageOf: messageOf(effect.value, "refuse") };
+    case "discard":
+      return isEvent ? { name: "flag", severity: Severity.HIGH, messageOf: undefined } : { name: "discard" };
+    case "rewrite": {
+      const edit = editOf(effect.value);
+      return isEvent ? { name: "flag", severity: Severity.HIGH, messageOf: undefined } : { name: "rewrite", edit };
+    }
     case "flag":
       return { name: "flag", severity: effect.value.severity || Severity.LOW, messageOf: undefined };
     default:

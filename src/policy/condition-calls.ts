@@ -42,6 +42,7 @@ export function* checkCall(node: CallNode, lists: DeclaredLists, rates: RateUse[
   const [action, , span] = args;
   const windowMs = span === undefined ? undefined : writtenSpanMs(span);
   if (name === "rate" && action?.op === "value" && windowMs !== undefined) rates.push({ action: String(action.args), windowMs });
+  if (name === "sameTextRate" && windowMs !== undefined) rates.push({ action: "send_message", windowMs });
 }
 
 function checkArgument(rule: ArgumentRule, argument: ASTNode, name: string, example: string, lists: DeclaredLists): string | undefined {
@@ -74,10 +75,7 @@ function checkArgument(rule: ArgumentRule, argument: ASTNode, name: string, exam
 
 function checkList(list: string, kinds: readonly ListKind[], name: string, lists: DeclaredLists): string | undefined {
   const kind = lists.get(list);
-  if (kind === undefined) {
-    const known = didYouMean(list, lists.keys()) || ` Declared: ${[...lists.keys()].join(", ")}.`;
-    return `List "${list}" is not declared under "lists".${lists.size === 0 ? " The policy declares no lists." : known}`;
-  }
+  if (kind === undefined) return undeclaredList(list, lists);
   if (kinds.includes(kind)) return undefined;
   const other = Object.entries(functionSpecs).find(([, { rules }]) =>
     Object.values(rules).some((rule) => rule.kind === "list" && rule.kinds.includes(kind)),
@@ -85,8 +83,14 @@ function checkList(list: string, kinds: readonly ListKind[], name: string, lists
   return `${name}() cannot ask "${list}", which is of kind ${kindWord(kind)}; use ${other?.[0] ?? "another function"}().`;
 }
 
+/** What is wrong with naming a list that the policy does not declare. */
+export function undeclaredList(list: string, lists: DeclaredLists): string {
+  const known = didYouMean(list, lists.keys()) || ` Declared: ${[...lists.keys()].join(", ")}.`;
+  return `List "${list}" is not declared under "lists".${lists.size === 0 ? " The policy declares no lists." : known}`;
+}
+
 /** The word for a kind in a policy. */
-function kindWord(kind: ListKind): string {
+export function kindWord(kind: ListKind): string {
   return ListKindSchema.value[kind]?.name.slice("LIST_KIND_".length).toLowerCase() ?? "unknown";
 }
 

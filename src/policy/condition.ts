@@ -52,7 +52,7 @@ export function createConditionCompiler(fields: Record<string, FieldSpec>, lists
   for (const [name, { type }] of Object.entries(fields)) environment.registerVariable(name, type);
   for (const [name, { signature, overloads = [], call }] of Object.entries(functionSpecs)) {
     if (call.kind === "text") {
-      environment.registerFunction(signature, call.run);
+      for (const one of [signature, ...overloads]) environment.registerFunction(one, call.run);
       continue;
     }
     const isNumber = signature.endsWith(": int");

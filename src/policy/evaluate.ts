@@ -1,7 +1,17 @@
 // Asks a compiled policy about one action or event. Pure: the same policy, question and world give the same outcome.
 import { create } from "@bufbuild/protobuf";
-import { type Match, MatchSchema, type Refusal, RefusalSchema, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import {
+  type Match,
+  MatchSchema,
+  type MessageRewrite,
+  type Refusal,
+  RefusalSchema,
+  RuleMode,
+  Severity,
+  Verdict,
+} from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Origin } from "../../gen/gatehouse/v1/origin_pb.ts";
+import { type MessageEdit, rewriteMessage } from "../elements/rewrite-message.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { ConditionError } from "./condition.ts";
 import type { CompiledRule } from "./program.ts";
@@ -22,13 +32,15 @@ export interface Question {
 /** What the policy says. */
 export interface Outcome {
   verdict: Verdict;
-  /** 0 for allow, otherwise what the deny says. */
+  /** 0 for allow, 2 for discard, otherwise what the deny says. */
   code: number;
   message: string;
   /** In the order of the request; empty unless the verdict is allow. */
   refused: Refusal[];
   /** Every rule that held, in the policy's order. */
   matches: Match[];
+  /** What goes out instead of the message; not there unless the verdict is allow and something of it changes. */
+  rewrite?: MessageRewrite;
 }
 
 /** One rule that was asked. */
@@ -46,10 +58,16 @@ export interface AskedRule {
 /** The code of a denial by default, which no rule words. */
 const defaultDenyCode = 1;
 
+/** The code of a message that is discarded. */
+const discardCode = 2;
+
+/** What is said of a message that rules have rewritten to nothing, or to more than Chat takes. */
+export const unsendableMessage = "What is left of the message cannot be sent.";
+
 /**
- * Asks the rules in order. The first enforced allow or deny that holds ends it; a refuse, or an allow of a rule that is asked for each user,
- * ends it for one user; a flag ends nothing; when nothing ended it, the default does. A rule in shadow mode is asked and noted, and changes
- * nothing. A condition that cannot be evaluated counts as held (`on_error: apply`) or is passed over (`skip`), and its match is marked.
+ * Asks the rules in order. The first enforced allow, deny or discard that holds ends it; a refuse, or an allow of a rule that is asked for each
+ * user, ends it for one user; a flag or rewrite ends nothing; when nothing ended it, the default does. The rewrites that held are done in order
+ * when the message is allowed, and one that cannot be sent any more is denied. A rule in shadow mode is asked and noted, and changes nothing. A condition that cannot be evaluated counts as held (`on_error: apply`) or is passed over (`skip`), and its match is marked.
  * Throws whatever the world throws. `onAsked` hears of every rule as it is asked.
  */
 export function evaluate(policy: CompiledPolicy, question: Question, world: World, onAsked?: (asked: AskedRule) => void): Outcome {
@@ -60,6 +78,7 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
   const items = spec.each === undefined ? [] : [...new Set(spec.each.items(subject.value as never))];
   const eachField = spec.each?.field ?? "";
   const settled = new Set<string>();
+  let edits: MessageEdit[] | undefined;
   const outcome: Outcome = { verdict: Verdict.ALLOW, code: 0, message: "", refused: [], matches: [] };
 
   /** Asks one rule and notes a match; what it says when it takes effect, undefined when it does not. */
@@ -75,7 +94,7 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
     onAsked?.({ rule, item, fields, held, error });
     if (!held) return undefined;
     const { effect } = rule;
-    const message = effect.name === "allow" ? "" : (effect.messageOf?.(fields, question.locale) ?? "");
+    const message = "messageOf" in effect ? (effect.messageOf?.(fields, question.locale) ?? "") : "";
     const skipped = error !== "" && rule.skipOnError;
     outcome.matches.push(
       create(MatchSchema, {
@@ -98,8 +117,13 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
     if (!rule.forEach) {
       const message = ask(rule, "");
       if (message === undefined) continue;
-      if (effect.name === "allow") return finish(outcome, items);
+      if (effect.name === "allow") return allow();
       if (effect.name === "deny") return deny(outcome, effect.code, message);
+      if (effect.name === "discard") return { ...outcome, verdict: Verdict.DISCARD, code: discardCode };
+      if (effect.name === "rewrite") {
+        edits ??= [];
+        edits.push(effect.edit);
+      }
       continue;
     }
     for (const item of items) {
@@ -111,9 +135,16 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
       settled.add(item);
       if (effect.name === "refuse") outcome.refused.push(create(RefusalSchema, { subscriber: item, rule: rule.id, message }));
     }
-    if (items.length > 0 && settled.size === items.length) return finish(outcome, items);
+    if (items.length > 0 && settled.size === items.length) return allow();
   }
-  return program.deniedByDefault ? deny(outcome, defaultDenyCode, "") : finish(outcome, items);
+  return program.deniedByDefault ? deny(outcome, defaultDenyCode, "") : allow();
+
+  function allow(): Outcome {
+    if (edits === undefined || subject.case !== "sendMessage") return finish(outcome, items);
+    const rewrite = rewriteMessage(subject.value, edits, world.findInList);
+    if (rewrite === "unsendable") return deny(outcome, defaultDenyCode, unsendableMessage);
+    return rewrite === undefined ? outcome : { ...outcome, rewrite };
+  }
 }
 
 function deny(outcome: Outcome, code: number, message: string): Outcome {

@@ -1,9 +1,9 @@
 // Tells a decision again, rule by rule, from the policy and what the world answered then.
 import { create } from "@bufbuild/protobuf";
-import { type Fact, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { type Effect, type Fact, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { type RuleExplanation, RuleExplanationSchema, RuleResult } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import { type AskedRule, evaluate, type Outcome, type Question } from "./evaluate.ts";
+import { type AskedRule, evaluate, type Outcome, type Question, unsendableMessage } from "./evaluate.ts";
 import type { CompiledRule } from "./program.ts";
 import { effectNumber } from "./vocabulary.ts";
 import { createNotedWorld } from "./world.ts";
@@ -55,12 +55,18 @@ function resultOf(rule: CompiledRule, held: boolean, error: string): RuleResult 
   return held ? RuleResult.HELD : RuleResult.NOT_HELD;
 }
 
-/** The rule that settled it was the last enforced one to hold that was not a flag. */
+/** The rule that settled it was the last enforced one to hold that ends the asking. */
 function conclude(policy: CompiledPolicy, question: Question, outcome: Outcome): string {
   const program = policy.programs[question.subject.case];
   const counted = outcome.matches.filter((match) => match.mode === RuleMode.ENFORCE && !match.skipped);
-  const last = counted.findLast((match) => match.effect === effectNumber.allow || match.effect === effectNumber.deny);
+  const settling: readonly Effect[] = [effectNumber.allow, effectNumber.deny, effectNumber.discard];
+  const last = counted.findLast((match) => settling.includes(match.effect));
+  const rewriters = counted.flatMap(({ effect, rule }) => (effect === effectNumber.rewrite ? [`"${rule}"`] : []));
+  if (outcome.verdict === Verdict.DISCARD) return `Discarded, by the rule "${last?.rule}".`;
   if (outcome.verdict === Verdict.DENY) {
+    if (last?.effect !== effectNumber.deny && outcome.message === unsendableMessage) {
+      return `Denied with code ${outcome.code}: what ${rewriters.join(", ")} left of the message cannot be sent.`;
+    }
     const why = last?.effect === effectNumber.deny ? `by the rule "${last.rule}"` : "by default: no rule settled it";
     return `Denied with code ${outcome.code}, ${why}.`;
   }
@@ -68,6 +74,7 @@ function conclude(policy: CompiledPolicy, question: Question, outcome: Outcome):
     const refused = outcome.refused.map(({ subscriber, rule }) => `${subscriber} by "${rule}"`).join(", ");
     return `Allowed, but for those refused: ${refused}.`;
   }
+  if (outcome.rewrite !== undefined) return `Allowed, rewritten by ${rewriters.join(", ")}.`;
   if (last !== undefined && last.subscriber === "") return `Allowed by the rule "${last.rule}".`;
   return program.rules.length === 0 ? "Allowed by default: the policy has no rule for it." : "Allowed by default: no rule settled it.";
 }

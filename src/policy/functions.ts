@@ -4,8 +4,11 @@ import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { createCidrSet, parseCidr } from "../text/cidr.ts";
 import { compileGlob } from "../text/glob.ts";
 import { compileLinearRegex } from "../text/linear-regex.ts";
+import { maxLinks, urlHosts } from "../text/links.ts";
 import { normalize } from "../text/normalize.ts";
 import { skeleton } from "../text/skeleton.ts";
+import type { TextRange } from "../text/text-ranges.ts";
+import { sameTextKey } from "./same-text.ts";
 
 /**
  * A text as it looks. A CEL type of its own: a skeleton is spelled like other words than its text ("com" looks like "corn"), so it is compared
@@ -25,6 +28,8 @@ export interface Facts {
   inList(list: string, value: string): boolean;
   /** Whether a phrase of the list occurs in a text, or in the skeleton of one; false when there is no such list. */
   matchesList(list: string, text: string | Skeleton): boolean;
+  /** Where phrases of the list are in a text, or what looks like them; in order, without overlaps. */
+  findInList(list: string, text: string, lookAlikes: boolean): readonly TextRange[];
   /** How many live accounts the owner has, with allowed creations that are not confirmed yet. */
   liveAccounts(owner: string): number;
   /** Whether a live account, or an allowed creation that is not confirmed yet, has this name but for its normal form. */
@@ -35,6 +40,8 @@ export interface Facts {
   subscribers(accountId: string): number;
   /** Whether the user subscribes to the account. */
   isSubscribed(user: string, accountId: string): boolean;
+  /** How many messages the account has sent. */
+  messagesSent(accountId: string): number;
   /** How many decisions on the action named this key in the window. */
   rate(action: string, key: string, windowMs: number): number;
 }
@@ -149,6 +156,18 @@ export const functionSpecs: Readonly<Record<string, FunctionSpec>> = {
     'regex(name, "(?i)free +money")',
     compileLinearRegex,
   ),
+  urlHosts: {
+    signature: "urlHosts(string): list<string>",
+    overloads: ["urlHosts(list<string>): list<string>"],
+    meaning:
+      "The hosts that the links in the text, or in any of the texts, lead to: in lower case and punycode, each once, at most 100. Links are addresses with a scheme, names with www. or a path, and bare names with a common ending.",
+    example: 'urlHosts(text).exists(host, inList(host, "bad_hosts"))',
+    rules: {},
+    call: {
+      kind: "text",
+      run: (texts: string | readonly string[]) => [...new Set([texts].flat().flatMap(urlHosts))].slice(0, maxLinks),
+    },
+  },
   liveAccounts: {
     signature: "liveAccounts(string): int",
     meaning: "How many live accounts the owner has in the app, with allowed creations that are not confirmed yet.",
@@ -183,6 +202,25 @@ export const functionSpecs: Readonly<Record<string, FunctionSpec>> = {
     example: "isSubscribed(operator, account_id)",
     rules: {},
     call: { kind: "world", ask: (facts, user: string, accountId: string) => facts.isSubscribed(user, accountId) },
+  },
+  messagesSent: {
+    signature: "messagesSent(string): int",
+    meaning: "How many messages the account of this id has sent, as far as events have said.",
+    example: "messagesSent(account_id) < 3 && size(links) > 0",
+    rules: {},
+    call: { kind: "world", ask: (facts, accountId: string) => facts.messagesSent(accountId) },
+  },
+  sameTextRate: {
+    signature: "sameTextRate(string, string, google.protobuf.Duration): int",
+    meaning:
+      "How many decisions were made on the account of this id sending this text, in normal form, in the window, to a sixtieth of it; 0 for no text. Counted from the time a policy first asks for that window of send_message.",
+    example: 'sameTextRate(account_id, text, duration("1h")) >= 3',
+    rules: { 2: { kind: "window" } },
+    call: {
+      kind: "world",
+      ask: (facts, accountId: string, text: string, window: { valueOf(): number }) =>
+        facts.rate("send_message", sameTextKey(accountId, text), window.valueOf()),
+    },
   },
   rate: {
     signature: "rate(string, string, google.protobuf.Duration): int",

@@ -178,6 +178,10 @@ export function createMessageReader(noun: string, problem: (offset: number, mess
       if (typeof value === "boolean") return value;
       return complain(node, `${path} must be true or false, not ${describe(node)}.`);
     }
+    if (type === ScalarType.DOUBLE) {
+      if (typeof value === "number" && Number.isFinite(value)) return value;
+      return complain(node, `${path} must be a number, not ${describe(node)}.`);
+    }
     const least = type === ScalarType.UINT32 ? 0 : -(2 ** 31);
     const isWhole = typeof value === "number" && Number.isInteger(value);
     if (isWhole && value >= least && value < least + 2 ** 32) return value;

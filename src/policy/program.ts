@@ -1,5 +1,6 @@
 // What a policy compiles to for one subject: its rules, ready to be asked.
 import type { Severity } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { MessageEdit } from "../elements/rewrite-message.ts";
 import type { Condition } from "./condition.ts";
 import type { MessageOf } from "./message.ts";
 
@@ -26,9 +27,16 @@ export interface CompiledRule {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What a rule does when it holds. On an event, a deny is compiled to a flag. */
+/** What a rule does when it holds. On an event, a deny, discard or rewrite is compiled to a flag. */
 export type CompiledEffect =
   | { readonly name: "allow" }
   | { readonly name: "deny"; readonly code: number; readonly messageOf: MessageOf }
+  | { readonly name: "discard" }
+  | { readonly name: "rewrite"; readonly edit: MessageEdit }
   | { readonly name: "refuse"; readonly messageOf: MessageOf }
   | { readonly name: "flag"; readonly severity: Severity; readonly messageOf: MessageOf | undefined };
+
+/** Whether a rule that has this effect ends what it is asked about. */
+export function settles({ name }: CompiledEffect): boolean {
+  return name !== "flag" && name !== "rewrite";
+}

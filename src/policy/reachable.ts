@@ -2,7 +2,7 @@
 
 import type { PolicyDocument } from "./document.ts";
 import type { PolicyProblem } from "./problems.ts";
-import type { CompiledRule, Program } from "./program.ts";
+import { type CompiledRule, type Program, settles } from "./program.ts";
 import { type SubjectCase, subjectSpecs } from "./vocabulary.ts";
 
 /** A problem for each rule that never holds, or that an earlier rule keeps from ever being asked on anything it is on. */
@@ -31,9 +31,6 @@ export function* unreachableRules(
 function blockerOf(rules: readonly CompiledRule[], index: number): CompiledRule | undefined {
   return rules.find(
     (rule) =>
-      rule.index < index &&
-      !rule.shadow &&
-      rule.effect.name !== "flag" &&
-      (rule.condition === undefined || rule.condition.constant === true),
+      rule.index < index && !rule.shadow && settles(rule.effect) && (rule.condition === undefined || rule.condition.constant === true),
   );
 }

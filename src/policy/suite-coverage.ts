@@ -2,7 +2,7 @@
 import { Effect, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import type { AskedRule, Outcome, Question } from "./evaluate.ts";
-import type { CompiledRule } from "./program.ts";
+import { type CompiledRule, settles } from "./program.ts";
 import { type SubjectCase, type SubjectSpec, subjectSpecs } from "./vocabulary.ts";
 
 /** What became of one rule on one subject, in all tests. */
@@ -88,13 +88,15 @@ function isDefaultReachable(policy: CompiledPolicy, subject: SubjectCase, spec: 
   const verdicts: Record<string, unknown> = { ...policy.source.default };
   const isWritten = (verdicts[subject] ?? Verdict.UNSPECIFIED) !== Verdict.UNSPECIFIED;
   const always = (rule: CompiledRule) => rule.condition === undefined || rule.condition.constant === true;
-  const settlesAll = rules.some((rule) => !rule.shadow && rule.effect.name !== "flag" && always(rule));
+  const settlesAll = rules.some((rule) => !rule.shadow && settles(rule.effect) && always(rule));
   return (isWritten || rules.length > 0) && !settlesAll;
 }
 
 /** Whether no rule settled the action, or not for all of its users. */
 function isByDefault({ matches }: Outcome, itemCount: number): boolean {
-  const counted = matches.filter((match) => match.mode === RuleMode.ENFORCE && !match.skipped && match.effect !== Effect.FLAG);
+  const counted = matches.filter(
+    ({ mode, skipped, effect }) => mode === RuleMode.ENFORCE && !skipped && effect !== Effect.FLAG && effect !== Effect.REWRITE,
+  );
   if (counted.some((match) => match.effect === Effect.DENY || match.subscriber === "")) return false;
   return itemCount === 0 || new Set(counted.map((match) => match.subscriber)).size < itemCount;
 }

@@ -3,14 +3,17 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import type { SuiteWorld } from "../../gen/gatehouse/v1/policy_suite_pb.ts";
 import { normalize } from "../text/normalize.ts";
+import type { TextRange } from "../text/text-ranges.ts";
 import type { DeclaredLists } from "./condition-calls.ts";
 import { type Facts, Skeleton } from "./functions.ts";
-import { type ListMatcher, listMatchers } from "./list-matchers.ts";
+import { type ListMatcher, listMatchers, matcherOfValues } from "./list-matchers.ts";
+import { sameTextKey } from "./same-text.ts";
 
 /** A list with its entries, asked as its kind compares. */
 interface SuiteListMatcher {
-  has: ListMatcher;
+  has(value: string): boolean;
   matches(text: string | Skeleton): boolean;
+  find(text: string, lookAlikes: boolean): readonly TextRange[];
 }
 
 /**
@@ -27,14 +30,21 @@ export function createSuiteFacts(listKinds: DeclaredLists, suite: SuiteWorld | u
     const subscriptions = new Map([suite, test].flatMap((world) => Object.entries(world?.subscriptions ?? {})));
     const subscribers = new Map([suite, test].flatMap((world) => Object.entries(world?.subscribers ?? {})));
     const subscribed = [suite, test].flatMap((world) => world?.subscribed ?? []);
-    const rates = [test, suite].flatMap((world) => world?.rates ?? []);
+    const messagesSent = new Map([suite, test].flatMap((world) => Object.entries(world?.messagesSent ?? {})));
+    const sameTexts = [test, suite].flatMap((world) => world?.sameTexts ?? []);
+    const rates = [
+      ...[test, suite].flatMap((world) => world?.rates ?? []),
+      ...sameTexts.map((one) => ({ ...one, action: "send_message", key: sameTextKey(one.accountId, one.text) })),
+    ];
     return {
       inList: (list, value) => matcher(list)?.has(value) ?? false,
       matchesList: (list, text) => matcher(list)?.matches(text) ?? false,
+      findInList: (list, text, lookAlikes) => matcher(list)?.find(text, lookAlikes) ?? [],
       liveAccounts: (owner) => accounts.get(owner) ?? 0,
       nameInUse: (name) => names.has(normalize(name)),
       subscriptions: (user) => subscriptions.get(user) ?? 0,
       subscribers: (accountId) => subscribers.get(accountId) ?? 0,
+      messagesSent: (accountId) => messagesSent.get(accountId) ?? 0,
       isSubscribed: (user, accountId) => subscribed.some((one) => one.user === user && one.accountId === accountId),
       rate: (action, key, windowMs) =>
         rates.find(
@@ -51,17 +61,18 @@ function matchersOf(listKinds: DeclaredLists, world: SuiteWorld | undefined): Ma
 
 /** Throws PatternError, when it is first asked, for an entry that does not fit the kind. */
 function createListMatcher(kind: ListKind, entries: readonly string[]): SuiteListMatcher {
-  const has = once(() => {
+  const plain = once((): ListMatcher => {
     if (kind === ListKind.GLOB) return listMatchers.glob(entries);
     if (kind === ListKind.CIDR) return listMatchers.cidr(entries);
     if (kind === ListKind.PATTERN) return listMatchers.phrases(entries);
     const values = new Set(entries);
-    return (value: string) => values.has(value);
+    return matcherOfValues((value) => values.has(value));
   });
   const looksLike = once(() => listMatchers.skeletons(entries));
   return {
-    has: (text) => has()(text),
-    matches: (text) => (text instanceof Skeleton ? looksLike()(text.text) : has()(text)),
+    has: (text) => plain().has(text),
+    matches: (text) => (text instanceof Skeleton ? looksLike().has(text.text) : plain().has(text)),
+    find: (text, lookAlikes) => (lookAlikes ? looksLike() : plain()).find(text),
   };
 }
 

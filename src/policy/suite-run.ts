@@ -5,6 +5,8 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Effect, type Fact, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
 import type { PolicyTest, SuiteWant, SuiteWorld } from "../../gen/gatehouse/v1/policy_suite_pb.ts";
+import { messageText } from "../elements/element-texts.ts";
+import { rewrittenElements } from "../elements/rewrite-message.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { evaluate, type Outcome, type Question } from "./evaluate.ts";
 import { type Explanation, explain } from "./explain.ts";
@@ -57,7 +59,7 @@ export function runSuite(policy: CompiledPolicy, suite: Suite): SuiteResult {
       line: suite.positionOf(`tests[${index}].name`).line,
       question,
       outcome,
-      differences: test.want === undefined ? [] : compare(test.want, outcome),
+      differences: test.want === undefined ? [] : [...compare(test.want, outcome), ...compareMessage(test.want, question, outcome)],
       explain: () => explain(policy, question, noted),
     };
   });
@@ -102,6 +104,26 @@ function compare(want: SuiteWant, outcome: Outcome): Difference[] {
     expectNames("flags", wanted.toSorted(), flagsOf(outcome).toSorted());
   }
   return differences;
+}
+
+/** What of the message that goes out is not as wanted; nothing goes out unless it is allowed. */
+function compareMessage(want: SuiteWant, { subject }: Question, { verdict, rewrite }: Outcome): Difference[] {
+  if (subject.case !== "sendMessage") return [];
+  const goesOut = verdict === Verdict.ALLOW;
+  const elements = goesOut ? rewrittenElements(subject.value.elements, rewrite) : [];
+  const customData = goesOut ? (rewrite?.customData ?? subject.value.customData) : "";
+  const differences: Difference[] = [];
+  const expect = (part: string, wanted: string | undefined, got: string) => {
+    if (wanted !== undefined && wanted !== got) differences.push({ part, want: wanted, got });
+  };
+  expect("text", quoted(want.text), JSON.stringify(messageText(elements)));
+  expect("element_types", want.elementTypes && listed(want.elementTypes.names), listed(elements.map(({ type }) => type)));
+  expect("custom_data", quoted(want.customData), JSON.stringify(customData));
+  return differences;
+}
+
+function quoted(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : JSON.stringify(text);
 }
 
 /** The rules that held: each with its subscriber where the wanted names have that rule so, else once. */

@@ -1,5 +1,6 @@
 // Reads the tests of a policy, and checks that they fit the policy.
 import { type PolicySuite, PolicySuiteSchema, type PolicyTest } from "../../gen/gatehouse/v1/policy_suite_pb.ts";
+import { completeElements, MalformedElement } from "../elements/complete-element.ts";
 import { didYouMean } from "../nearest.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { type DocumentKind, type Position, readDocument } from "./document.ts";
@@ -26,8 +27,22 @@ export function readSuite(text: string): { suite: Suite; problems: [] } | { suit
   const { document, problems } = runAtOnce(readDocument(suiteKind, text));
   if (document === undefined) return { suite: undefined, problems };
   const suite: Suite = { source: document.message, positionOf: (path) => document.positionOf(path) };
-  if (problems.length === 0) problems.push(...namesTwice(suite), ...thinWants(suite));
+  if (problems.length === 0) problems.push(...completeMessages(suite), ...namesTwice(suite), ...thinWants(suite));
   return problems.length === 0 ? { suite, problems: [] } : { suite: undefined, problems };
+}
+
+/** Makes the elements of messages complete; what is wrong with those that cannot be. */
+function* completeMessages({ source, positionOf }: Suite): Generator<PolicyProblem> {
+  for (const [index, { subject }] of source.tests.entries()) {
+    if (subject.case !== "sendMessage" && subject.case !== "messageSent") continue;
+    try {
+      subject.value.elements = completeElements(subject.value.elements);
+    } catch (error) {
+      if (!(error instanceof MalformedElement)) throw error;
+      const place = `tests[${index}].${subjectSpecs[subject.case].name}.${error.field}`;
+      yield { ...positionOf(place), message: `${place} ${error.message}.` };
+    }
+  }
 }
 
 /** What a suite says that its policy knows nothing of. */
@@ -110,7 +125,7 @@ function* misfitsOfWant({ positionOf }: Suite, policy: CompiledPolicy, test: Pol
   const spec = specOf(subject);
   const rules = policy.programs[subject.case].rules.map((rule) => rule.id);
   const items: readonly string[] = spec.each?.items(subject.value as never) ?? [];
-  const { matches, matchesInclude, flags, refused } = test.want ?? {};
+  const { matches, matchesInclude, flags, refused, text, elementTypes, customData } = test.want ?? {};
   const problem = (place: string, message: string): PolicyProblem => ({ ...positionOf(`tests[${index}].want.${place}`), message });
   const named = [
     ...(matches?.names ?? []).map((name, i) => ({ name, place: `matches[${i}]` })),
@@ -122,6 +137,9 @@ function* misfitsOfWant({ positionOf }: Suite, policy: CompiledPolicy, test: Pol
     const rule = slash === -1 ? name : name.slice(0, slash);
     if (!rules.includes(rule)) yield problem(place, `The policy has no rule "${rule}" on ${spec.name}.${oneOf(rule, rules)}`);
     else if (slash !== -1 && !items.includes(name.slice(slash + 1))) yield problem(place, notAsked(name.slice(slash + 1), spec));
+  }
+  for (const [place, wanted] of Object.entries({ text, element_types: elementTypes, custom_data: customData })) {
+    if (wanted !== undefined && subject.case !== "sendMessage") yield problem(place, `${spec.name} sends no message.`);
   }
   for (const [i, name] of (refused?.names ?? []).entries()) {
     if (!items.includes(name)) yield problem(`refused[${i}]`, notAsked(name, spec));

@@ -1,6 +1,9 @@
 // What rules can speak of: actions and events, their fields, and the effects each can have.
 import { type Decision, Effect } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { MessageElement } from "../../gen/gatehouse/v1/message_element_pb.ts";
 import type { Origin } from "../../gen/gatehouse/v1/origin_pb.ts";
+import { elementTypes, messageLinks, messageSizeBytes, messageText } from "../elements/element-texts.ts";
+import { sameTextKey } from "./same-text.ts";
 
 /** What a policy is asked about: an action or an event as the schema has it, one of the oneof. */
 export type Subject = Exclude<Decision["action"], { case: undefined }>;
@@ -12,18 +15,20 @@ export type SubjectCase = Subject["case"];
 type SubjectValue<K extends SubjectCase> = Extract<Subject, { case: K }>["value"];
 
 /** The name of an effect in a policy. */
-export type EffectName = "allow" | "deny" | "refuse" | "flag";
+export type EffectName = "allow" | "deny" | "discard" | "refuse" | "rewrite" | "flag";
 
 /** The effects as the schema numbers them. */
 export const effectNumber = {
   allow: Effect.ALLOW,
   deny: Effect.DENY,
+  discard: Effect.DISCARD,
   refuse: Effect.REFUSE,
+  rewrite: Effect.REWRITE,
   flag: Effect.FLAG,
 } as const satisfies Record<EffectName, Effect>;
 
 /** A CEL type. */
-type CelType = "string" | "int" | "list<string>" | "google.protobuf.Timestamp";
+type CelType = "string" | "int" | "bool" | "list<string>" | "google.protobuf.Timestamp";
 
 /** A field that conditions can read. */
 export interface FieldSpec {
@@ -36,14 +41,14 @@ export interface FieldSpec {
 export interface SubjectSpec<K extends SubjectCase> {
   /** Its name in a policy. */
   name: string;
-  /** An event has happened: it cannot be denied any more, and a deny flags it. */
+  /** An event has happened: it cannot be denied, discarded or rewritten any more, and a rule that would do so flags it. */
   isEvent: boolean;
   /** The fields that conditions can read, besides the common ones. */
   fields: Record<string, FieldSpec>;
   effects: readonly EffectName[];
   /** The values of the fields. */
   read(subject: SubjectValue<K>): Record<string, unknown>;
-  /** The users and accounts in it, under which rate() counts it; empty ones and repeats are passed over. */
+  /** The users and accounts in it, and what else it is counted under for rates; empty ones and repeats are passed over. */
   identities(subject: SubjectValue<K>): readonly string[];
   /** For an action on several users: the field that stands for one of them, and who they are. A rule that reads it is asked for each. */
   each?: { field: string; items(subject: SubjectValue<K>): readonly string[] };
@@ -52,6 +57,34 @@ export interface SubjectSpec<K extends SubjectCase> {
 const operator: FieldSpec = { type: "string", meaning: "The user who asks for it, or did it; empty when unknown." };
 const owner: FieldSpec = { type: "string", meaning: "The user who owns the account, or will; empty when unknown." };
 const accountId: FieldSpec = { type: "string", meaning: "The account." };
+
+/** What rules can read of a message, before and after it is sent. */
+const messageFields = {
+  online_only: { type: "bool", meaning: "Whether the message is for those who are online, and kept nowhere." },
+  text: { type: "string", meaning: "All text of the message, a line for each text in it." },
+  links: { type: "list<string>", meaning: "The links in its text and the addresses in its elements, each once, at most 100." },
+  element_types: { type: "list<string>", meaning: "The types of its elements, each once, such as TIMTextElem." },
+  size_bytes: { type: "int", meaning: "How many bytes it has in UTF-8: its elements in JSON, and its custom data." },
+  custom_data: { type: "string", meaning: "What the app sends along with it." },
+} as const satisfies Record<string, FieldSpec>;
+
+/** The values of those fields. */
+function readMessage(message: {
+  onlineOnly: boolean;
+  elements: MessageElement[];
+  customData: string;
+}): Record<keyof typeof messageFields, unknown> {
+  const { onlineOnly, elements, customData } = message;
+  const text = messageText(elements);
+  return {
+    online_only: onlineOnly,
+    text,
+    links: messageLinks(elements, text),
+    element_types: elementTypes(elements),
+    size_bytes: BigInt(messageSizeBytes(elements, customData)),
+    custom_data: customData,
+  };
+}
 
 /** Everything that rules can be asked about, in the order of the schema. A new one is an entry that the compiler demands. */
 export const subjectSpecs: { [K in SubjectCase]: SubjectSpec<K> } = {
@@ -111,6 +144,22 @@ export const subjectSpecs: { [K in SubjectCase]: SubjectSpec<K> } = {
         changed,
       };
     },
+    identities: () => [],
+  },
+  sendMessage: {
+    name: "send_message",
+    isEvent: false,
+    fields: { account_id: accountId, operator, ...messageFields },
+    effects: ["allow", "deny", "discard", "rewrite", "flag"],
+    read: (subject) => ({ account_id: subject.accountId, operator: subject.operator, ...readMessage(subject) }),
+    identities: (subject) => [subject.accountId, subject.operator, sameTextKey(subject.accountId, messageText(subject.elements))],
+  },
+  messageSent: {
+    name: "message_sent",
+    isEvent: true,
+    fields: { account_id: accountId, message_key: { type: "string", meaning: "The message's key; may be empty." }, ...messageFields },
+    effects: ["allow", "deny", "discard", "rewrite", "flag"],
+    read: (subject) => ({ account_id: subject.accountId, message_key: subject.messageKey, ...readMessage(subject) }),
     identities: () => [],
   },
 };

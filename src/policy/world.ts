@@ -1,53 +1,85 @@
 // What the functions of conditions are answered: by the world, noting its answers, or by the notes of an earlier time.
+import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { type Fact, FactSchema } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { TextRange } from "../text/text-ranges.ts";
 import { type Facts, functionSpecs, Skeleton } from "./functions.ts";
 
 /** Answers the functions that ask the world. */
 export interface World {
   /** What the function answers to these arguments. Throws what the facts throw. */
   ask(name: string, args: readonly unknown[]): boolean | number;
+  /** Where phrases of a list are in a text, or what looks like them; for rewriting it. Throws what the facts throw. */
+  findInList(list: string, text: string, lookAlikes: boolean): readonly TextRange[];
 }
 
-/** A world of live facts; `noted` takes every answer but false and 0, once each. */
+/** How a search for the phrases of a list is noted. */
+const findName = "findInList";
+
+/** The most UTF-16 units of a text that is noted as it is; of a longer one, its digest is. */
+const maxNotedLength = 500;
+
+/** A world of live facts; `noted` takes every answer but false, 0 and nothing found, once each. */
 export function createLiveWorld(facts: Facts, noted: Fact[]): World {
   return {
     ask(name, args) {
       const call = functionSpecs[name]?.call;
       if (call?.kind !== "world") throw new Error(`${name}() does not ask the world.`);
       const answer = (call.ask as (facts: Facts, ...args: readonly unknown[]) => boolean | number)(facts, ...args);
-      if (answer !== false && answer !== 0) note(noted, name, args, answer);
+      if (answer !== false && answer !== 0) note(noted, name, args, String(answer));
       return answer;
+    },
+    findInList(list, text, lookAlikes) {
+      const found = facts.findInList(list, text, lookAlikes);
+      if (found.length > 0)
+        note(noted, findName, findArguments(list, text, lookAlikes), found.map(({ start, end }) => `${start}-${end}`).join(","));
+      return found;
     },
   };
 }
 
-/** A world that answers as was noted; what was not noted is false or 0. */
+/** A world that answers as was noted; what was not noted is false or 0, or was not found. */
 export function createNotedWorld(noted: readonly Fact[]): World {
   return {
     ask(name, args) {
-      const texts = args.flatMap(textsOf);
-      const fact = noted.find((candidate) => candidate.function === name && sameTexts(candidate.arguments, texts));
+      const fact = factOf(noted, name, args);
       const isNumber = functionSpecs[name]?.signature.endsWith(": int") ?? false;
       if (fact === undefined) return isNumber ? 0 : false;
       return isNumber ? Number(fact.value) : fact.value === "true";
     },
+    findInList(list, text, lookAlikes) {
+      const fact = factOf(noted, findName, findArguments(list, text, lookAlikes));
+      return [...(fact?.value ?? "").matchAll(/(\d+)-(\d+)/g)].map(([, start, end]) => ({ start: Number(start), end: Number(end) }));
+    },
   };
 }
 
-function note(noted: Fact[], name: string, args: readonly unknown[], answer: boolean | number): void {
+function findArguments(list: string, text: string, lookAlikes: boolean): readonly unknown[] {
+  return lookAlikes ? [list, text, "look_alikes"] : [list, text];
+}
+
+function note(noted: Fact[], name: string, args: readonly unknown[], value: string): void {
   const texts = args.flatMap(textsOf);
   if (noted.some((fact) => fact.function === name && sameTexts(fact.arguments, texts))) return;
-  noted.push(create(FactSchema, { function: name, arguments: texts, value: String(answer) }));
+  noted.push(create(FactSchema, { function: name, arguments: texts, value }));
+}
+
+function factOf(noted: readonly Fact[], name: string, args: readonly unknown[]): Fact | undefined {
+  const texts = args.flatMap(textsOf);
+  return noted.find((fact) => fact.function === name && sameTexts(fact.arguments, texts));
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, i) => text === b[i]);
 }
 
-/** An argument as text: strings as they are, spans of time in seconds, a skeleton as two so that no text is taken for one. */
+/** An argument as text: strings as they are, spans of time in seconds; a skeleton, and a digest, as two so that no text is taken for one. */
 function textsOf(argument: unknown): string[] {
-  if (typeof argument === "string") return [argument];
-  if (argument instanceof Skeleton) return ["skeleton", argument.text];
+  if (typeof argument === "string") return argument.length <= maxNotedLength ? [argument] : ["sha256", digestOf(argument)];
+  if (argument instanceof Skeleton) return ["skeleton", ...textsOf(argument.text)];
   return [`${Number((argument as { valueOf(): number }).valueOf()) / 1000}s`];
+}
+
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }

@@ -18,6 +18,10 @@ import {
   ListAccountsRequestSchema,
   type ListAccountsResponse,
   ListAccountsResponseSchema,
+  type ListMessagesRequest,
+  ListMessagesRequestSchema,
+  type ListMessagesResponse,
+  ListMessagesResponseSchema,
   type ListTimelineRequest,
   ListTimelineRequestSchema,
   type ListTimelineResponse,
@@ -80,6 +84,14 @@ export function createAccountService({ store }: { store: Accounts & Events & Tim
       return create(ListTimelineResponseSchema, {
         entries: page.items.map(entryMessage),
         nextPageToken: nextPageToken(ListTimelineRequestSchema, request, page),
+      });
+    },
+
+    async listMessages(request: ListMessagesRequest): Promise<ListMessagesResponse> {
+      const page = await store.listMessages(request.appId, request.accountId, pageRequest(ListMessagesRequestSchema, request));
+      return create(ListMessagesResponseSchema, {
+        messages: page.items,
+        nextPageToken: nextPageToken(ListMessagesRequestSchema, request, page),
       });
     },
   };

@@ -9,13 +9,15 @@ import { digestHex, timeColumn } from "./message-json.ts";
 
 type EventCase = NonNullable<Event["event"]["case"]>;
 
-/** Which kind wins when two events have the same time: nothing outlives a destruction of the same moment. Subscriptions write no field. */
+/** Which kind wins when two events have the same time: nothing outlives a destruction of the same moment. What writes no field has no rank. */
 const rankByCase: Record<EventCase, number> = {
   accountCreated: 0,
   accountProfileChanged: 1,
   accountDestroyed: 2,
   subscribersAdded: 0,
   subscribersRemoved: 0,
+  messageSent: 0,
+  messagesWithdrawn: 0,
 };
 
 /** When an event happened, for comparing with others: one without a time of its own counts as of its receipt. */
@@ -23,7 +25,7 @@ export function effectiveTimeMs(event: Event): number {
   return timeColumn(event.eventTime) ?? timeColumn(event.receiveTime) ?? 0;
 }
 
-/** What an event says of its account; undefined when it is about none. Of subscribers it says no more than that the account is there. */
+/** What an event says of its account; undefined when it is about none. Of subscribers and messages it says no more than that the account is there. */
 export function accountChange(event: Event, digest: Uint8Array): AccountChange | undefined {
   if (event.event.case === undefined) return undefined;
   const writes = writesOf(event.event);
@@ -58,6 +60,8 @@ function writesOf(event: Event["event"]): Partial<AccountFields> {
       return { state: AccountState.DESTROYED, ...ownerAndName(event.value) };
     case "subscribersAdded":
     case "subscribersRemoved":
+    case "messageSent":
+    case "messagesWithdrawn":
     case undefined:
       return {};
   }

@@ -1,18 +1,20 @@
 // Decisions as rows: the columns that queries ask, and a body in protobuf JSON with all the rest.
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { AddSubscribers, CreateAccount } from "../../gen/gatehouse/v1/action_pb.ts";
+import type { AddSubscribers, CreateAccount, SendMessage } from "../../gen/gatehouse/v1/action_pb.ts";
 import {
   type Decision,
   DecisionSchema,
   type Fact,
   type Match,
+  type MessageRewrite,
   type Refusal,
   type ShadowOutcome,
   ShadowOutcomeSchema,
   type Verdict,
 } from "../../gen/gatehouse/v1/decision_pb.ts";
-import { createdJson, profileChangedJson } from "./event-codec.ts";
+import { completeStored, elementsJson } from "./element-codec.ts";
+import { createdJson, messageSentJson, profileChangedJson } from "./event-codec.ts";
 import { type EveryField, originJson, timeColumn, unlessEmpty, unlessNone, unlessZero } from "./message-json.ts";
 
 /** A decision without its id and its shadow outcome. */
@@ -61,6 +63,8 @@ export function encodeDecision(decision: Decision): DecisionRow {
     addSubscribers: decision.action.case === "addSubscribers" ? addSubscribersJson(decision.action.value) : undefined,
     accountCreated: decision.action.case === "accountCreated" ? createdJson(decision.action.value) : undefined,
     accountProfileChanged: decision.action.case === "accountProfileChanged" ? profileChangedJson(decision.action.value) : undefined,
+    sendMessage: decision.action.case === "sendMessage" ? sendMessageJson(decision.action.value) : undefined,
+    messageSent: decision.action.case === "messageSent" ? messageSentJson(decision.action.value) : undefined,
     origin: originJson(decision.origin),
     code: unlessZero(decision.code),
     message: unlessZero(decision.message),
@@ -68,6 +72,7 @@ export function encodeDecision(decision: Decision): DecisionRow {
     matches: unlessNone(decision.matches)?.map(matchJson),
     degraded: unlessZero(decision.degraded),
     facts: unlessNone(decision.facts)?.map(factJson),
+    rewrite: decision.rewrite && rewriteJson(decision.rewrite),
   };
   return {
     appId: decision.appId,
@@ -95,6 +100,7 @@ export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof 
   decision.eventId = row.eventId ?? "";
   if (row.eventTimeMs !== null) decision.eventTime = timestampFromMs(row.eventTimeMs);
   if (row.decideTimeMs !== null) decision.decideTime = timestampFromMs(row.decideTimeMs);
+  if (decision.action.case === "sendMessage" || decision.action.case === "messageSent") completeStored(decision.action.value);
   if (shadow !== undefined) decision.shadow = decodeShadow(shadow);
   return decision;
 }
@@ -106,6 +112,7 @@ export function encodeShadow(outcome: ShadowOutcome): string {
     code: unlessZero(outcome.code),
     refused: unlessNone(outcome.refused)?.map(refusalJson),
     matches: unlessNone(outcome.matches)?.map(matchJson),
+    rewrite: outcome.rewrite && rewriteJson(outcome.rewrite),
   };
   return JSON.stringify(body);
 }
@@ -123,8 +130,11 @@ function actionColumns(action: Decision["action"]): ActionColumns {
       return columnsOf("", action.value.operator, action.value.owner);
     case "accountCreated":
       return columnsOf(action.value.accountId, action.value.operator, action.value.owner);
+    case "messageSent":
+      return columnsOf(action.value.accountId, "", "");
     case "addSubscribers":
     case "accountProfileChanged":
+    case "sendMessage":
       return columnsOf(action.value.accountId, action.value.operator, "");
     case undefined:
       return noColumns;
@@ -141,6 +151,20 @@ function createAccountJson(action: CreateAccount): EveryField<CreateAccount> {
 
 function addSubscribersJson(action: AddSubscribers): EveryField<AddSubscribers> {
   return { accountId: unlessZero(action.accountId), operator: unlessZero(action.operator), subscribers: unlessNone(action.subscribers) };
+}
+
+function sendMessageJson(action: SendMessage): EveryField<SendMessage> {
+  return {
+    accountId: unlessZero(action.accountId),
+    operator: unlessZero(action.operator),
+    onlineOnly: unlessZero(action.onlineOnly),
+    elements: elementsJson(action.elements),
+    customData: unlessZero(action.customData),
+  };
+}
+
+function rewriteJson(rewrite: MessageRewrite): EveryField<MessageRewrite> {
+  return { elements: unlessNone(rewrite.elements)?.map(({ change, rawJson }) => ({ change, rawJson })), customData: rewrite.customData };
 }
 
 function refusalJson(refusal: Refusal): EveryField<Refusal> {

@@ -1,15 +1,18 @@
 // Events as rows: the columns that queries ask, and a body in protobuf JSON with all the rest.
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AccountCreated,
   type AccountDestroyed,
   type AccountProfileChanged,
   type Event,
   EventSchema,
+  type MessageSent,
+  type MessagesWithdrawn,
   type SubscribersAdded,
   type SubscribersRemoved,
 } from "../../gen/gatehouse/v1/event_pb.ts";
+import { completeStored, elementsJson } from "./element-codec.ts";
 import { type EveryField, originJson, timeColumn, unlessNone, unlessZero } from "./message-json.ts";
 
 /** An event without its id. */
@@ -36,6 +39,8 @@ export function encodeEvent(event: Event): EventRow {
     accountDestroyed: event.event.case === "accountDestroyed" ? destroyedJson(event.event.value) : undefined,
     subscribersAdded: event.event.case === "subscribersAdded" ? subscribersJson(event.event.value) : undefined,
     subscribersRemoved: event.event.case === "subscribersRemoved" ? subscribersJson(event.event.value) : undefined,
+    messageSent: event.event.case === "messageSent" ? messageSentJson(event.event.value) : undefined,
+    messagesWithdrawn: event.event.case === "messagesWithdrawn" ? withdrawnJson(event.event.value) : undefined,
   };
   return {
     appId: event.appId,
@@ -49,6 +54,7 @@ export function encodeEvent(event: Event): EventRow {
 /** The event of a row. */
 export function decodeEvent(eventId: string, row: Omit<EventRow, "accountId">): Event {
   const event = fromJson(EventSchema, JSON.parse(row.body) as JsonValue, { ignoreUnknownFields: true });
+  if (event.event.case === "messageSent") completeStored(event.event.value);
   event.eventId = eventId;
   event.appId = row.appId;
   if (row.eventTimeMs !== null) event.eventTime = timestampFromMs(row.eventTimeMs);
@@ -76,6 +82,22 @@ export function profileChangedJson(event: AccountProfileChanged): EveryField<Acc
     faceUrl: event.faceUrl,
     organization: event.organization,
   };
+}
+
+/** The sending of a message in protobuf JSON. */
+export function messageSentJson(event: MessageSent): EveryField<MessageSent> {
+  return {
+    accountId: event.accountId,
+    messageKey: unlessZero(event.messageKey),
+    messageTime: event.messageTime && toJson(TimestampSchema, event.messageTime),
+    onlineOnly: unlessZero(event.onlineOnly),
+    elements: elementsJson(event.elements),
+    customData: unlessZero(event.customData),
+  };
+}
+
+function withdrawnJson(event: MessagesWithdrawn): EveryField<MessagesWithdrawn> {
+  return { accountId: event.accountId, messageKeys: unlessNone(event.messageKeys) };
 }
 
 function destroyedJson(event: AccountDestroyed): EveryField<AccountDestroyed> {

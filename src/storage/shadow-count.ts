@@ -13,7 +13,7 @@ export interface CountedDecision {
 
 /** Counts decisions. */
 export interface ShadowCounter {
-  /** True when the shadow policy had another verdict, code or set of refused. */
+  /** True when the shadow policy had another verdict, code, set of refused or rewrite. */
   add(decision: CountedDecision): boolean;
   result(): Pick<ShadowCounts, "decisions" | "shadowed" | "rules">;
 }
@@ -26,6 +26,7 @@ interface Body {
   code?: number;
   refused?: { subscriber?: string }[];
   matches?: Match[];
+  rewrite?: unknown;
 }
 
 interface Match {
@@ -86,7 +87,12 @@ export function createShadowCounter(shadowVersion: string | undefined): ShadowCo
       }
       const other = JSON.parse(shadow.body) as Body;
       countRules(shadowVersion, other.matches ?? [], inForce);
-      return verdict !== (other.verdict ?? 0) || (live.code ?? 0) !== (other.code ?? 0) || !isSameSet(refusedOf(live), refusedOf(other));
+      return (
+        verdict !== (other.verdict ?? 0) ||
+        (live.code ?? 0) !== (other.code ?? 0) ||
+        !isSameSet(refusedOf(live), refusedOf(other)) ||
+        JSON.stringify(live.rewrite) !== JSON.stringify(other.rewrite)
+      );
     },
     result: () => ({ decisions, shadowed, rules: [...rules.values()].flatMap((ofPolicy) => [...ofPolicy.values()]) }),
   };

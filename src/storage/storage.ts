@@ -1,6 +1,6 @@
 // The contract of a store. What a comment here says a store must do, test/storage/conformance.ts checks on every store.
 import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
-import type { Account, AccountRevision, AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import type { Account, AccountRevision, AccountState, Message } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import type { Decision, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
@@ -73,6 +73,12 @@ export interface StoredFacts {
 
   /** Whether the user subscribes to the account, in the same way. */
   isSubscribed(appId: number, accountId: string, user: string): boolean;
+
+  /**
+   * How many messages the account has sent, as far as events have said: each key counts once, each event without a key once. How long it takes
+   * must not depend on how many there are.
+   */
+  messagesSent(appId: number, accountId: string): number;
 
   /** How often a key was counted under this counter in the last `windowMs`, to a sixtieth of the window. */
   rate(counter: RateCounter, key: string): number;
@@ -153,7 +159,7 @@ export interface ShadowCounts {
   decisions: number;
   /** How many the shadow policy of `shadowVersion` was asked about. */
   shadowed: number;
-  /** Those of them that it had another verdict, code or set of refused for, the latest first; at most the 10 000 latest. */
+  /** Those of them that it had another verdict, code, set of refused or rewrite for, the latest first; at most the 10 000 latest. */
   changed: { decisionId: string; live: Decision; shadow: ShadowOutcome }[];
   /**
    * What rules on trial did, by policy version and rule, in any order: those of the shadow policy, and those in shadow mode of any live one. Each
@@ -224,6 +230,13 @@ export interface Accounts {
    * speaks of them is a revision, and each later one that changes any of them; an event that is not kept any more counts all the same.
    */
   listAccountRevisions(appId: number, accountId: string, page: PageRequest): Promise<Page<AccountRevision>>;
+
+  /**
+   * The messages of an account that have a key, those that were first heard of last first. What was sent under a key is what the latest event
+   * of its sending says, by event time with a fixed tie-break; it is withdrawn from the earliest event that says so, also when that came before
+   * its sending, or that never does. What it consists of may go with the event of its sending, when that is deleted; all else must stay.
+   */
+  listMessages(appId: number, accountId: string, page: PageRequest): Promise<Page<Message>>;
 }
 
 /** Which accounts. Every member that is set must hold. */

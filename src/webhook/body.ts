@@ -1,5 +1,6 @@
 // Reads the members of a webhook's body.
 import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { messageBodySlices } from "../elements/element-texts.ts";
 
 /** A webhook's body: a JSON object whose members are not known to be of any type. */
 export type WebhookBody = Readonly<Record<string, unknown>>;
@@ -46,12 +47,34 @@ export function textsOf(body: WebhookBody, list: string, member: string): string
   });
 }
 
+/** A member that is 1 or true for yes; anything else, and a member that is not there, is no. */
+export function flag(body: WebhookBody, member: string): boolean {
+  const value = Object.hasOwn(body, member) ? body[member] : undefined;
+  return value === 1 || value === true || value === "1";
+}
+
+/** The elements of `MsgBody`, each as its JSON stands in the body. Throws MalformedBody when that is no list. */
+export function messageBody(bodyText: string): { rawJson: string }[] {
+  const elements = messageBodySlices(bodyText);
+  if (elements === undefined) throw new MalformedBody("MsgBody is not a list");
+  return elements.map((rawJson) => ({ rawJson }));
+}
+
+/** A time in seconds: a number, or a string of digits. Anything else counts as not given. */
+export function secondsTime(body: WebhookBody, member: string): Timestamp | undefined {
+  return timeOf(body[member], 1000);
+}
+
 /** The last millisecond that a Timestamp can say, in the year 9999. */
 const lastMs = 253_402_300_799_999;
 
 /** `EventTime`, milliseconds: a number, or a string of digits as one published sample has it. Anything else counts as not given. */
 export function eventTime(body: WebhookBody): Timestamp | undefined {
-  const value = body.EventTime;
-  const ms = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
-  return typeof ms === "number" && Number.isInteger(ms) && ms > 0 && ms <= lastMs ? timestampFromMs(ms) : undefined;
+  return timeOf(body.EventTime, 1);
+}
+
+function timeOf(value: unknown, unitMs: number): Timestamp | undefined {
+  const units = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof units !== "number" || !Number.isInteger(units) || units <= 0) return undefined;
+  return units * unitMs <= lastMs ? timestampFromMs(units * unitMs) : undefined;
 }

@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { DecideRequestSchema, type ModerationService, RecordRequestSchema } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
-import { denyAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
+import { denyAnswer, discardAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
 import { eventTime, MalformedBody, optionalText, parseBody, type WebhookBody } from "./body.ts";
 import type { Action, AfterCommand, BeforeCommand } from "./commands/command.ts";
 import { webhookCommands } from "./commands/index.ts";
@@ -15,6 +15,8 @@ export type WebhookOutcome =
   /** By a decision. */
   | "allow"
   | "refuse_some"
+  | "rewrite"
+  | "discard"
   | "deny"
   /** An event was recorded, or was on disk before. */
   | "recorded"
@@ -48,7 +50,12 @@ export interface GatewayReply {
 }
 
 /** What answers a before-webhook when no verdict can be had, for each action. */
-export type Fallbacks = Readonly<Record<Action["case"], "allow" | "deny">>;
+export type Fallbacks = Readonly<Record<Exclude<Action["case"], "sendMessage">, "allow" | "deny"> & { sendMessage: Fallback }>;
+
+/** An answer without a verdict. */
+type Fallback = keyof typeof fallbackAnswers;
+
+const fallbackAnswers = { allow: okAnswer, deny: denyAnswer(""), discard: discardAnswer } as const;
 
 /** What the gateway needs. */
 export interface GatewayDeps {
@@ -99,15 +106,16 @@ export function createGateway({ client, fallbacks }: GatewayDeps): Gateway {
     const envelope = time === undefined ? { appId, origin } : { appId, origin, eventTime: time };
     try {
       if (command.kind === "after") {
-        const { duplicate } = await client.record(create(RecordRequestSchema, { ...envelope, event: command.decode(body) }), { timeoutMs });
+        const { duplicate } = await client.record(create(RecordRequestSchema, { ...envelope, event: command.decode(body, bodyText) }), {
+          timeoutMs,
+        });
         return { status: 200, answer: okAnswer, command: name, outcome: duplicate ? "duplicate" : "recorded" };
       }
-      const action = { case: command.action, value: command.decode(body) } as Action;
+      const action = { case: command.action, value: command.decode(body, bodyText) } as Action;
       const { decision } = await client.decide(create(DecideRequestSchema, { ...envelope, action }), { timeoutMs });
       if (decision === undefined) throw new ConnectError("the service answered without a decision", Code.Internal);
       const answer = command.encode(decision);
-      const outcome = answer.ErrorCode !== 0 ? "deny" : answer.RefusedSubscribers_Account === undefined ? "allow" : "refuse_some";
-      return { status: 200, answer, command: name, outcome };
+      return { status: 200, answer, command: name, outcome: outcomeOf(answer) };
     } catch (error) {
       if (error instanceof MalformedBody) return failed(name, command, "malformed", error.message);
       const { code, rawMessage } = ConnectError.from(error);
@@ -124,9 +132,17 @@ export function createGateway({ client, fallbacks }: GatewayDeps): Gateway {
   ): GatewayReply {
     if (command.kind === "after")
       return { status: 200, answer: notRecordedAnswer, command: name, outcome: `not_recorded_${cause}`, problem };
-    const answer = fallbacks[command.action] === "deny" ? denyAnswer("") : okAnswer;
+    const answer = fallbackAnswers[fallbacks[command.action]];
     return { status: 200, answer, command: name, outcome: `fallback_${cause}`, problem };
   }
+}
+
+/** How a decision was answered. */
+function outcomeOf(answer: WebhookAnswer): WebhookOutcome {
+  if (answer === okAnswer) return "allow";
+  if (answer === discardAnswer) return "discard";
+  if (answer.ErrorCode !== 0) return "deny";
+  return answer.RefusedSubscribers_Account === undefined ? "rewrite" : "refuse_some";
 }
 
 function rejected(outcome: WebhookOutcome, message: string): GatewayReply {

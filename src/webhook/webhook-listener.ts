@@ -1,6 +1,6 @@
 // HTTP around the gateway: methods, sizes, bodies, statuses.
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import { denyAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
+import { answerJson, denyAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
 import type { RawWebhook } from "./backend.ts";
 import { webhookCommands } from "./commands/index.ts";
 import type { Gateway, WebhookOutcome } from "./gateway.ts";
@@ -148,7 +148,7 @@ function send(res: ServerResponse, answer: WebhookAnswer): void {
     res.writeHead(200, okHeaders).end(okBody);
     return;
   }
-  const body = JSON.stringify(answer);
+  const body = answerJson(answer);
   res.writeHead(200, ["Content-Type", json, "Content-Length", String(Buffer.byteLength(body))]).end(body);
 }
 

@@ -5,19 +5,25 @@ import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } f
 import { type Decision, DecisionSchema, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { type DecideRequest, DecideRequestSchema, ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { messageBodySlices } from "../../src/elements/element-texts.ts";
 import { type TestGatehouse, testApp } from "../gatehouse.ts";
 
 /** An action as cases write it. */
 export type CaseAction =
   | { operator?: string; owner?: string; name: string }
-  | { account_id: string; operator?: string; subscribers: string[] };
+  | { account_id: string; operator?: string; subscribers: string[] }
+  /** `elements` are JSON, as they are to be sent. */
+  | { account_id: string; elements: string[]; custom_data?: string };
 
 /** What a door says of an action, in the words that all doors have. */
 export interface Answer {
-  verdict: "allow" | "deny";
+  verdict: "allow" | "deny" | "discard";
   code: number;
   message: string;
   refused: string[];
+  /** The elements that go out instead, as JSON; not there when they go out as they came. */
+  elements?: string[];
+  customData?: string;
 }
 
 /** A door, and the decision that it left in the store. */
@@ -48,18 +54,28 @@ export const doors: Door[] = [
   {
     name: "webhook",
     async decide(gatehouse, action) {
-      const { answer } = await gatehouse.post(...webhookOf(action));
+      const { text } = await gatehouse.postForText(...webhookOf(action));
       const {
         ErrorCode,
         ErrorInfo,
         RefusedSubscribers_Account: refused = [],
-      } = answer as {
+        CloudCustomData,
+      } = JSON.parse(text) as {
         ErrorCode: number;
         ErrorInfo: string;
         RefusedSubscribers_Account?: string[];
+        CloudCustomData?: string;
       };
+      const elements = messageBodySlices(text);
       return {
-        answer: { verdict: ErrorCode === 0 ? "allow" : "deny", code: ErrorCode, message: ErrorInfo, refused },
+        answer: {
+          verdict: ErrorCode === 0 ? "allow" : ErrorCode === 2 ? "discard" : "deny",
+          code: ErrorCode,
+          message: ErrorInfo,
+          refused,
+          ...(elements && { elements }),
+          ...(CloudCustomData !== undefined && { customData: CloudCustomData }),
+        },
         recorded: await recorded(gatehouse),
       };
     },
@@ -72,25 +88,47 @@ export function requestOf(action: CaseAction): DecideRequest {
     action:
       "name" in action
         ? { case: "createAccount", value: action }
-        : {
-            case: "addSubscribers",
-            value: { accountId: action.account_id, operator: action.operator ?? "", subscribers: action.subscribers },
-          },
+        : "subscribers" in action
+          ? {
+              case: "addSubscribers",
+              value: { accountId: action.account_id, operator: action.operator ?? "", subscribers: action.subscribers },
+            }
+          : {
+              case: "sendMessage",
+              value: {
+                accountId: action.account_id,
+                elements: action.elements.map((rawJson) => ({ rawJson })),
+                customData: action.custom_data ?? "",
+              },
+            },
   });
 }
 
-function webhookOf(action: CaseAction): [command: string, body: object] {
+function webhookOf(action: CaseAction): [command: string, body: object | string] {
   if ("name" in action) {
     const body = { Operator_Account: action.operator, Owner_Account: action.owner, Name: action.name };
     return ["OfficialAccount.CallbackBeforeCreateOfficialAccount", body];
+  }
+  if ("elements" in action) {
+    // Written by hand: the elements must arrive as they are.
+    const rest = JSON.stringify({ Official_Account: action.account_id, CloudCustomData: action.custom_data });
+    return ["OfficialAccount.CallbackBeforeSendMsg", `${rest.slice(0, -1)},"MsgBody":[${action.elements.join(",")}]}`];
   }
   const SubscribeAccountList = action.subscribers.map((Subscriber_Account) => ({ Subscriber_Account }));
   const body = { Official_Account: action.account_id, Operator_Account: action.operator, SubscribeAccountList };
   return ["OfficialAccount.CallbackBeforeAddSubscriber", body];
 }
 
-function answerOf({ verdict, code, message, refused }: Decision): Answer {
-  return { verdict: verdict === Verdict.ALLOW ? "allow" : "deny", code, message, refused: refused.map((r) => r.subscriber) };
+function answerOf({ verdict, code, message, refused, rewrite }: Decision): Answer {
+  const elements = rewrite?.elements.flatMap(({ rawJson }) => (rawJson === "" ? [] : [rawJson])) ?? [];
+  return {
+    verdict: verdict === Verdict.ALLOW ? "allow" : verdict === Verdict.DISCARD ? "discard" : "deny",
+    code,
+    message,
+    refused: refused.map((r) => r.subscriber),
+    ...(elements.length > 0 && { elements }),
+    ...(rewrite?.customData !== undefined && { customData: rewrite.customData }),
+  };
 }
 
 /** A decision as the store has it (the latest one, unless an id is given), without what differs from door to door. */

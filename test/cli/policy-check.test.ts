@@ -29,7 +29,7 @@ rules:
 test("good files are summed up", async () => {
   const { code, stdout, stderr } = await run("config/policy.yaml", "docs/cookbook");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/^config\/policy\.yaml: good; 7 rules, \d+ tests, version [0-9a-f]{12}\.\ndocs\/cookbook\/01-/);
+  expect(stdout).toMatch(/^config\/policy\.yaml: good; 8 rules, \d+ tests, version [0-9a-f]{12}\.\ndocs\/cookbook\/01-/);
 });
 
 test("every problem of every file is told with its place", async () => {

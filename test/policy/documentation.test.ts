@@ -49,8 +49,9 @@ describe("docs/policy.md", () => {
     ]);
   });
 
-  it("has an example policy and a suite that passes on it", () => {
-    const [policyText = "", suiteText = ""] = examples;
+  it("has example policies, and a suite that passes on the first", () => {
+    const [policyText = "", messagesText = "", suiteText = ""] = examples;
+    expect(compilePolicy(messagesText).problems).toEqual([]);
     const { policy, problems } = compilePolicy(policyText);
     expect(problems).toEqual([]);
     const { suite, problems: suiteProblems } = readSuite(suiteText);

@@ -19,11 +19,13 @@ function policyOf(rules: string, rest = ""): CompiledPolicy {
 const noFacts: Facts = {
   inList: () => false,
   matchesList: () => false,
+  findInList: () => [],
   liveAccounts: () => 0,
   nameInUse: () => false,
   subscriptions: () => 0,
   subscribers: () => 0,
   isSubscribed: () => false,
+  messagesSent: () => 0,
   rate: () => 0,
 };
 const lists = (content: Record<string, string[]>): Facts => ({

@@ -1,9 +1,10 @@
 // Policies, questions and worlds for properties, as fast-check makes them.
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v1/action_pb.ts";
+import { AddSubscribersSchema, CreateAccountSchema, SendMessageSchema } from "../../gen/gatehouse/v1/action_pb.ts";
 import { AccountProfileChangedSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
+import { completeElements } from "../../src/elements/complete-element.ts";
 import { type CompiledPolicy, compilePolicy } from "../../src/policy/compile.ts";
 import type { Question } from "../../src/policy/evaluate.ts";
 import type { Facts } from "../../src/policy/functions.ts";
@@ -19,7 +20,7 @@ export interface WrittenRule {
   on_error?: string;
 }
 
-const subjects = ["create_account", "add_subscribers", "account_profile_changed"];
+const subjects = ["create_account", "add_subscribers", "account_profile_changed", "send_message"];
 
 /** Conditions over what all subjects have; some of them cannot be evaluated for most operators. */
 const commonConditions = [
@@ -44,6 +45,12 @@ const ownConditions: Readonly<Record<string, readonly string[]>> = {
     "subscribers(account_id) + size(subscribers) > 3",
   ],
   account_profile_changed: ['"name" in changed', 'matchesList(introduction, "names")'],
+  send_message: [
+    'matchesList(text, "names")',
+    "messagesSent(account_id) > 1",
+    'sameTextRate(account_id, text, duration("1h")) > 1',
+    "int(text) > 3",
+  ],
 };
 
 function thenOf(on: readonly string[]): fc.Arbitrary<object> {
@@ -56,6 +63,10 @@ function thenOf(on: readonly string[]): fc.Arbitrary<object> {
     { flag: { severity: "high" } },
   ];
   if (on.every((subject) => subject === "add_subscribers")) effects.push({ refuse: {} }, { refuse: { message: "{subscriber} no" } });
+  if (on.every((subject) => subject === "send_message")) {
+    effects.push({ discard: {} }, { rewrite: { remove: { element_types: ["TIMFaceElem"] } } }, { rewrite: { mask: { list: "names" } } });
+    effects.push({ rewrite: { mask: { list: "names", look_alikes: true }, replace: { list: "names", with: "x" } } });
+  }
   return fc.constantFrom(...effects);
 }
 
@@ -82,6 +93,7 @@ export const writtenRules: fc.Arbitrary<WrittenRule[]> = fc
 export const writtenDefaults = fc.record({
   create_account: fc.constantFrom("allow", "deny"),
   add_subscribers: fc.constantFrom("allow", "deny"),
+  send_message: fc.constantFrom("allow", "deny"),
 });
 
 /** The text of a policy of these rules. */
@@ -102,6 +114,12 @@ export const user: fc.Arbitrary<string> = fc.constantFrom("ann", "ben", "cem", "
 /** The name of an account. */
 export const name: fc.Arbitrary<string> = fc.constantFrom("Official", "Оfficial", "ab", "3", "official news", "x");
 
+/** A text with names in it, or a face. */
+const element = fc.oneof(
+  fc.tuple(name, name).map(([one, other]) => ({ MsgType: "TIMTextElem", MsgContent: { Text: `${one} and ${other}` } })),
+  fc.constant({ MsgType: "TIMFaceElem", MsgContent: { Index: 1 } }),
+);
+
 const subject: fc.Arbitrary<Question["subject"]> = fc.oneof(
   fc
     .record({ operator: user, owner: user, name })
@@ -112,6 +130,15 @@ const subject: fc.Arbitrary<Question["subject"]> = fc.oneof(
   fc
     .record({ accountId: fc.constant("@TOA#_a"), operator: user, name, introduction: name }, { requiredKeys: ["accountId", "operator"] })
     .map((value) => ({ case: "accountProfileChanged" as const, value: create(AccountProfileChangedSchema, value) })),
+  fc.record({ operator: user, elements: fc.array(element, { maxLength: 4 }) }).map(({ operator, elements }) => {
+    const message = create(SendMessageSchema, {
+      accountId: "@TOA#_a",
+      operator,
+      elements: elements.map((one) => ({ rawJson: JSON.stringify(one) })),
+    });
+    message.elements = completeElements(message.elements);
+    return { case: "sendMessage" as const, value: message };
+  }),
 );
 
 /** A question. */
@@ -136,6 +163,14 @@ export const facts: fc.Arbitrary<Facts> = fc
   .map(({ staff, phrases, accounts, inUse, rate, subscribed }) => ({
     inList: (_list, value) => staff.includes(value),
     matchesList: (_list, text) => (typeof text === "string" ? phrases.includes(text) : text.text.length % 2 === 0),
+    findInList: (_list, text, lookAlikes) =>
+      phrases
+        .flatMap((phrase) => {
+          const start = lookAlikes ? 0 : text.indexOf(phrase);
+          return start < 0 || text === "" ? [] : [{ start, end: start + 1 }];
+        })
+        .slice(0, 1),
+    messagesSent: () => accounts,
     liveAccounts: (owner) => (owner === "ann" ? accounts : 0),
     nameInUse: () => inUse,
     subscriptions: (one) => (subscribed.includes(one) ? 1 : 0),

@@ -2,11 +2,15 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { AddSubscribersSchema, CreateAccountSchema } from "../../gen/gatehouse/v1/action_pb.ts";
+import { AddSubscribersSchema, CreateAccountSchema, SendMessageSchema } from "../../gen/gatehouse/v1/action_pb.ts";
+import { MessageElementSchema } from "../../gen/gatehouse/v1/message_element_pb.ts";
+import { completeElements, textElementJson } from "../../src/elements/complete-element.ts";
 import { compileInSteps, compilePolicy } from "../../src/policy/compile.ts";
 import { maxPolicyLength } from "../../src/policy/document.ts";
 import { evaluate, type Question } from "../../src/policy/evaluate.ts";
-import { createNotedWorld } from "../../src/policy/world.ts";
+import type { Facts } from "../../src/policy/functions.ts";
+import { listMatchers } from "../../src/policy/list-matchers.ts";
+import { createLiveWorld, createNotedWorld } from "../../src/policy/world.ts";
 import { yamlLimits } from "../../src/policy/yaml-tree.ts";
 
 /** Milliseconds within which anything must be over, on any machine. */
@@ -173,4 +177,49 @@ it("the largest request meets the largest loops within a bound", () => {
   const subject = { case: "addSubscribers" as const, value: create(AddSubscribersSchema, { accountId: "a", subscribers }) };
   const outcome = within(() => evaluate(compiled, { appId: 1, locale: "", origin: undefined, subject, nowMs: 0 }, createNotedWorld([])));
   expect(outcome.matches).toHaveLength(500);
+});
+
+describe("a hostile message", () => {
+  const rules = [
+    rule({
+      on: ["send_message"],
+      when: 'matchesList(text, "words") || matchesList(skeleton(text), "words") || size(urlHosts(text)) > 3',
+      then: { rewrite: { mask: { list: "words", look_alikes: true }, replace: { list: "words", with: "x" } } },
+    }),
+    rule({ id: "b", on: ["send_message"], when: 'sameTextRate(account_id, text, duration("1h")) > 2' }),
+  ];
+  const compiled = compilePolicy(policy({ lists: { words: { kind: "pattern" } }, rules })).policy;
+  const words = ["a*", "e", "bad", "🇩🇪", "가", "👨‍👩‍👧", "*x*"];
+  const [plain, looks] = [listMatchers.phrases(words), listMatchers.skeletons(words)];
+  const facts: Facts = {
+    ...{ inList: () => false, liveAccounts: () => 0, nameInUse: () => false, subscriptions: () => 0, subscribers: () => 0 },
+    ...{ isSubscribed: () => false, messagesSent: () => 0, rate: () => 0 },
+    matchesList: (_list, text) => (typeof text === "string" ? plain.has(text) : looks.has(text.text)),
+    findInList: (_list, text, lookAlikes) => (lookAlikes ? looks : plain).find(text),
+  };
+  const filled = (part: string) => textElementJson(part.repeat(Math.floor(60_000 / Buffer.byteLength(part))));
+  const messages: [name: string, elements: string[]][] = [
+    ...["a", "a ", "e\u0301", "\u0301", "👨‍👩‍👧", "🇩🇪", "\u200d", "가", "ﷺ", "bad.com ", "http://a", "a.b."].map(
+      (part): [string, string[]] => [JSON.stringify(part), [filled(part)]],
+    ),
+    ["15 000 texts in an element", [JSON.stringify({ MsgType: "X", MsgContent: times(15_000, () => "a") })]],
+    ["1000 elements", times(1000, () => textElementJson("a b"))],
+    ["lists in lists", [`{"MsgType":"X","MsgContent":${"[".repeat(30_000)}"a"${"]".repeat(30_000)}}`]],
+  ];
+
+  it.each(messages)("of %s is decided within a bound, to something that is no longer than Chat takes or than it was", (_name, raws) => {
+    if (compiled === undefined) throw new Error("the policy is good");
+    const elements = completeElements(raws.map((rawJson) => create(MessageElementSchema, { rawJson })));
+    const subject = { case: "sendMessage" as const, value: create(SendMessageSchema, { accountId: "a", elements }) };
+    const question = { appId: 1, locale: "", origin: undefined, subject, nowMs: 0 };
+    const { rewrite } = within(() => evaluate(compiled, question, createLiveWorld(facts, [])));
+    const bytes = (all: readonly { rawJson: string }[]) => all.reduce((sum, { rawJson }) => sum + Buffer.byteLength(rawJson), 0);
+    expect(bytes(rewrite?.elements ?? [])).toBeLessThanOrEqual(Math.max(12_288, bytes(elements)));
+  });
+
+  it("of more than 64 KiB is refused", () => {
+    const rawJson = textElementJson("x".repeat(40_000));
+    const raws = [create(MessageElementSchema, { rawJson }), create(MessageElementSchema, { rawJson })];
+    expect(() => completeElements(raws)).toThrow("must be at most 65536 bytes of JSON in all");
+  });
 });

@@ -18,7 +18,7 @@ function ask(policy: CompiledPolicy, asked: Question, world: Facts): { outcome: 
 }
 
 /** What a caller is told. */
-const answerOf = ({ verdict, code, message, refused }: Outcome) => ({ verdict, code, message, refused });
+const answerOf = ({ verdict, code, message, refused, rewrite }: Outcome) => ({ verdict, code, message, refused, rewrite });
 
 test("evidence is in the declared order, and only of rules on the subject", () => {
   fc.assert(

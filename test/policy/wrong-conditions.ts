@@ -114,7 +114,7 @@ export const wrongConditions: readonly WrongPolicy[] = [
   [
     "a rate of an event",
     condition('rate("account_created", operator, duration("1h")) > 1'),
-    ['p:6:17: rule "a": There is no action "account_created". There are: create_account, add_subscribers.'],
+    ['p:6:17: rule "a": There is no action "account_created". There are: create_account, add_subscribers, send_message.'],
   ],
   [
     "a rate of an unknown action",
@@ -250,5 +250,20 @@ export const wrongConditions: readonly WrongPolicy[] = [
     "a condition nested too deeply",
     rule(`    when: ${"(".repeat(1000)}true${")".repeat(1000)}\n    then: { flag: {} }`),
     ['p:6:61: rule "a": Exceeded maxDepth (50).'],
+  ],
+  [
+    "a window of sameTextRate() that is computed",
+    condition("sameTextRate(account_id, text, duration(text)) > 1", "send_message"),
+    ['p:6:43: rule "a": sameTextRate() takes a time span that is written out here, such as duration("1h").'],
+  ],
+  [
+    "urlHosts() of a number",
+    condition("size(urlHosts(size_bytes)) > 1", "send_message"),
+    [`p:6:17: rule "a": Found no matching overload for 'urlHosts(int)'. It is urlHosts(string): list<string>.`],
+  ],
+  [
+    "the text of a creation",
+    condition('text == "x"'),
+    ['p:6:12: rule "a": There is no field "text" here. There are: app_id, client_ip, platform, now, operator, owner, name.'],
   ],
 ];

@@ -33,7 +33,7 @@ export const wrongDocuments: readonly WrongPolicy[] = [
   [
     "a default for an unknown action",
     "name: x\ndefault: { create: allow }",
-    ['p:2:12: Unknown key "create" in default. Known keys: create_account, add_subscribers.'],
+    ['p:2:12: Unknown key "create" in default. Known keys: create_account, add_subscribers, send_message.'],
   ],
   [
     "a default that is no verdict",
@@ -43,7 +43,7 @@ export const wrongDocuments: readonly WrongPolicy[] = [
   [
     "two effects",
     rule("    then: { allow: {}, deny: {} }"),
-    ["p:6:30: rules[0].then.deny: only one of allow, deny, refuse, flag can be given."],
+    ["p:6:30: rules[0].then.deny: only one of allow, deny, refuse, flag, discard, rewrite can be given."],
   ],
   [
     "an effect that the action cannot have",
@@ -182,7 +182,7 @@ export const wrongDocuments: readonly WrongPolicy[] = [
   [
     "a default for an event",
     "name: x\ndefault: { account_created: deny }",
-    ['p:2:12: Unknown key "account_created" in default. Known keys: create_account, add_subscribers.'],
+    ['p:2:12: Unknown key "account_created" in default. Known keys: create_account, add_subscribers, send_message.'],
   ],
   ["discard as a default", "name: x\ndefault: { create_account: discard }", ["p:2:28: default.create_account cannot have this value."]],
   [
@@ -237,5 +237,73 @@ export const wrongDocuments: readonly WrongPolicy[] = [
     [
       'p:6:31: rule "a": There is no field "subscriber" to put in here. There are: app_id, client_ip, platform, account_id, operator. Write {{ for a brace itself.',
     ],
+  ],
+  [
+    "a rewrite that says nothing",
+    effect("{ rewrite: {} }", "send_message"),
+    ['p:6:22: rule "a": A rewrite says what to remove, mask or replace.'],
+  ],
+  [
+    "a rewrite of a creation",
+    effect("{ rewrite: { remove: { custom_data: true } } }"),
+    ['p:6:11: rule "a": create_account cannot have the effect rewrite; it can have allow, deny, flag.'],
+  ],
+  [
+    "a discard of subscribers",
+    effect("{ discard: {} }", "add_subscribers"),
+    ['p:6:11: rule "a": add_subscribers cannot have the effect discard; it can have allow, deny, refuse, flag.'],
+  ],
+  [
+    "a removal of nothing",
+    effect("{ rewrite: { remove: {} } }", "send_message"),
+    ['p:6:32: rule "a": Say what to remove: element_types, or custom_data: true.'],
+  ],
+  [
+    "a mask by a list that is not declared",
+    effect("{ rewrite: { mask: { list: words } } }", "send_message"),
+    ['p:6:38: rule "a": List "words" is not declared under "lists". The policy declares no lists.'],
+  ],
+  [
+    "a mask by a list of another kind",
+    `name: x\nlists: { ids: { kind: glob } }\nrules:\n  - { id: a, on: [send_message], then: { rewrite: { mask: { list: ids } } } }`,
+    ['p:4:67: rule "a": List "ids" is of kind glob; only a pattern list can find what is in a text.'],
+  ],
+  [
+    "a mask without a list",
+    effect("{ rewrite: { mask: {} } }", "send_message"),
+    ['p:6:30: rule "a": rules[0].then.rewrite.mask.list must be at least 1 bytes.'],
+  ],
+  [
+    "a mask of two characters",
+    `name: x\nlists: { words: { kind: pattern } }\nrules:\n  - { id: a, on: [send_message], then: { rewrite: { mask: { list: words, with: "**" } } } }`,
+    ['p:4:80: rule "a": A mask is one character that can be seen; replace puts longer texts.'],
+  ],
+  [
+    "a mask that cannot be seen",
+    `name: x\nlists: { words: { kind: pattern } }\nrules:\n  - { id: a, on: [send_message], then: { rewrite: { mask: { list: words, with: "\u200b" } } } }`,
+    ['p:4:80: rule "a": A mask is one character that can be seen; replace puts longer texts.'],
+  ],
+  [
+    "a whole message replaced by nothing",
+    effect("{ rewrite: { replace: {} } }", "send_message"),
+    ['p:6:33: rule "a": Without a list the whole message is replaced: say with what. To send nothing, deny or discard.'],
+  ],
+  [
+    "finds replaced by a long text",
+    `name: x\nlists: { words: { kind: pattern } }\nrules:\n  - { id: a, on: [send_message], then: { rewrite: { replace: { list: words, with: ${"x".repeat(101)} } } } }`,
+    ['p:4:83: rule "a": In the place of each find goes a text of at most 100 bytes.'],
+  ],
+  [
+    "an unknown key in a rewrite",
+    effect("{ rewrite: { hide: {} } }", "send_message"),
+    [
+      'p:6:22: rule "a": A rewrite says what to remove, mask or replace.',
+      'p:6:24: Unknown key "hide" in rules[0].then.rewrite. Known keys: remove, mask, replace.',
+    ],
+  ],
+  [
+    "a rule after one that always discards",
+    "name: x\nrules:\n  - { id: all, on: [send_message], then: { discard: {} } }\n  - { id: late, on: [send_message], then: { flag: {} } }",
+    ['p:4:11: rule "late": This rule is never asked: "all" on line 3 always holds and ends it before.'],
   ],
 ];

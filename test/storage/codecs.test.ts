@@ -1,14 +1,18 @@
 // The codecs of decisions and events: nothing of a message is lost, and rows of a newer schema can be read.
-import { create, type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { create, type DescField, type DescMessage, fromJson, type JsonObject, type JsonValue, toJson } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { DecisionSchema, Effect, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
+import { MessageElementSchema } from "../../gen/gatehouse/v1/message_element_pb.ts";
+import { completeElement } from "../../src/elements/complete-element.ts";
 import { decodeDecision, encodeDecision, encodeShadow } from "../../src/storage/decision-codec.ts";
 import { decodeEvent, encodeEvent } from "../../src/storage/event-codec.ts";
 import { changedEvent, sampleDecision } from "./samples.ts";
 
 /** A message in JSON with something in every field; of a oneof, in the case that is named. */
 function filled(message: DescMessage, oneofCase?: string): JsonObject {
+  // All of an element follows from its JSON.
+  if (message.typeName === MessageElementSchema.typeName) return toJson(MessageElementSchema, completeElement({ rawJson })) as JsonObject;
   const json: JsonObject = {};
   for (const field of message.fields) {
     if (field.oneof !== undefined && field.localName !== oneofCase) continue;
@@ -31,6 +35,8 @@ function filledField(field: DescField): JsonValue {
       return scalars[field.scalar] ?? field.localName;
   }
 }
+
+const rawJson = '{ "MsgType":"TIMFaceElem", "MsgContent":{"Index":1.0,"Data":"\\u0061"},"More":[1e2] }';
 
 /** By the number of the scalar type: int32, bool, uint32; all others here are strings. */
 const scalars: Record<number, JsonValue> = { 5: 120_001, 8: true, 13: 4_294_967_295 };
@@ -61,7 +67,7 @@ describe("the codec of decisions", () => {
 
   it("passes over what a newer schema has put there", () => {
     const row = encodeDecision(sampleDecision());
-    const newer = JSON.stringify({ ...(JSON.parse(row.body) as object), sendMessage: { text: "x" }, score: 0.5 });
+    const newer = JSON.stringify({ ...(JSON.parse(row.body) as object), changeOwner: { text: "x" }, score: 0.5 });
     expect(decodeDecision("dec-1", { ...row, body: newer })).toEqual({ ...sampleDecision(), decisionId: "dec-1" });
   });
 });

@@ -11,6 +11,7 @@ import { feedConformance } from "./conformance/feed.ts";
 import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
 import { keysConformance } from "./conformance/keys.ts";
 import { listsConformance } from "./conformance/lists.ts";
+import { messagesConformance } from "./conformance/messages.ts";
 import {
   append,
   appendAsIs,
@@ -52,6 +53,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     timelineConformance(open);
     flaggedEventsConformance(open);
     subscriptionsConformance(open);
+    messagesConformance(open);
     listsConformance(open);
     factsConformance(open);
     policiesConformance(open);
@@ -136,6 +138,7 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     listDecisions: () => store.listDecisions({}, page),
     appendEvent: () => appendEvent(store, createdEvent("a", baseMs)),
     listAccountEvents: () => store.listAccountEvents(appId, "a", page),
+    listMessages: () => store.listMessages(appId, "a", page),
     getAccount: () => store.getAccount(appId, "a"),
     listAccounts: () => store.listAccounts({}, page),
     listAccountRevisions: () => store.listAccountRevisions(appId, "a", page),

@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { AppendedEvent, Store } from "../../src/storage/storage.ts";
-import { baseMs, changedEvent, createdEvent, destroyedEvent, digestOf, subscribersEvent } from "./samples.ts";
+import { baseMs, changedEvent, createdEvent, destroyedEvent, digestOf, messageEvent, subscribersEvent, withdrawnEvent } from "./samples.ts";
 
 /** The same events twice: once each, and as deliveries in any order and number. */
 export interface Deliveries {
@@ -36,6 +36,7 @@ function anyEvent(): fc.Arbitrary<Event> {
   const ownerAndName = fc.record({ owner: text, name: text });
   const profile = fc.record({ name: text, introduction: text, faceUrl: text, organization: text }, { requiredKeys: [] });
   const subscribers = fc.array(fc.constantFrom(...userIds), { minLength: 1, maxLength: 4 });
+  const key = fc.constantFrom("", "k", "K", "l");
   const change = fc.constantFrom("added" as const, "removed" as const);
   const receiveMs = fc.constantFrom(baseMs, baseMs + 2);
   const event = fc.oneof(
@@ -43,6 +44,20 @@ function anyEvent(): fc.Arbitrary<Event> {
       weight: 2,
       arbitrary: fc.tuple(change, accountId, timeMs, subscribers).map(([kind, id, time, users]) => subscribersEvent(kind, id, time, users)),
     },
+    {
+      weight: 2,
+      arbitrary: fc.tuple(accountId, key, timeMs, text).map(([id, messageKey, time, said]) => messageEvent(id, messageKey, time, said)),
+    },
+    fc
+      .tuple(
+        accountId,
+        timeMs,
+        fc.array(
+          key.filter((one) => one !== ""),
+          { minLength: 1, maxLength: 3 },
+        ),
+      )
+      .map(([id, time, keys]) => withdrawnEvent(id, time, keys)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => createdEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, profile).map(([id, time, fields]) => changedEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => destroyedEvent(id, time, fields)),

@@ -7,6 +7,7 @@ import { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import { type Decision, DecisionSchema, Effect, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { type Event, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { type ListEntry, ListEntrySchema } from "../../gen/gatehouse/v1/list_service_pb.ts";
+import { completeElement, textElementJson } from "../../src/elements/complete-element.ts";
 import type { ApiKey, NewAuditEntry, PublishedPolicy, Reservation } from "../../src/storage/storage.ts";
 import { normalize } from "../../src/text/normalize.ts";
 
@@ -120,6 +121,17 @@ export function subscribersEvent(change: "added" | "removed", accountId: string,
   return change === "added"
     ? sampleEvent({ case: "subscribersAdded", value: { accountId, subscribers } }, timeMs)
     : sampleEvent({ case: "subscribersRemoved", value: { accountId, subscribers } }, timeMs);
+}
+
+/** A message of one text; its time is that of the event, to the second. */
+export function messageEvent(accountId: string, messageKey: string, timeMs: number | undefined, text: string): Event {
+  const elements = [completeElement({ rawJson: textElementJson(text) })];
+  const messageTime = timeMs === undefined ? {} : { messageTime: timestampFromMs(Math.floor(timeMs / 1000) * 1000) };
+  return sampleEvent({ case: "messageSent", value: { accountId, messageKey, elements, ...messageTime } }, timeMs);
+}
+
+export function withdrawnEvent(accountId: string, timeMs: number | undefined, messageKeys: string[]): Event {
+  return sampleEvent({ case: "messagesWithdrawn", value: { accountId, messageKeys } }, timeMs);
 }
 
 /** A digest of the whole message: stands for the digest that callers make of an action or an event. */

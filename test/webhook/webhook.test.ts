@@ -23,6 +23,12 @@ const creation = (name: unknown, more: object = {}) => ({
   ...more,
 });
 
+/** The list that a vector needs, and what must be on it. */
+function listed(note: string | undefined): string[] {
+  if (note?.includes("banned_users")) return ["banned_users", "jared"];
+  return note?.includes("banned_words") ? ["banned_words", "casino*", "赌博"] : [];
+}
+
 async function decisionCount(gatehouse: TestGatehouse): Promise<number> {
   const { decisions } = await createClient(DecisionService, gatehouse.server.localDoor).listDecisions({ pageSize: 1000 });
   return decisions.length;
@@ -51,19 +57,22 @@ describe("the vectors", () => {
 
   it.each(vectors)("$file gets the answer it wants", async ({ query, body, rawBody, want, note }) => {
     const lists = createClient(ListService, gatehouse.server.localDoor);
-    const banned = note?.includes("banned_users") ?? false;
-    if (banned) await lists.addEntries({ list: "banned_users", entries: [{ value: "jared" }] });
+    const [list, ...values] = listed(note);
+    if (list !== undefined) await lists.addEntries({ list, entries: values.map((value) => ({ value })) });
     const response = await fetch(`${gatehouse.webhookUrl}/?${new URLSearchParams(query)}`, {
       method: "POST",
       body: rawBody ?? JSON.stringify(body),
     });
-    if (banned) await lists.removeEntries({ list: "banned_users", values: ["jared"] });
+    if (list !== undefined) await lists.removeEntries({ list, values });
     expect({ status: response.status, answer: await response.json() }).toEqual({ status: 200, answer: want });
   });
 
-  it("have one for every command", () => {
+  it("have one for every command, and are for a command of ours unless they say so", () => {
     const commands = new Set(vectors.map(({ query }) => query.CallbackCommand));
     for (const command of webhookCommands.keys()) expect(commands).toContain(command);
+    expect(webhookCommands.size).toBe(10);
+    const others = vectors.filter(({ query }) => query.CallbackCommand !== undefined && !webhookCommands.has(query.CallbackCommand));
+    expect(others.map(({ file }) => file)).toEqual(["unknown-before-command.json", "unknown-command.json"]);
   });
 });
 
@@ -198,6 +207,65 @@ rules:
     const SubscribeAccountList = Array.from({ length: 100 }, (_, i) => ({ Subscriber_Account: i === 50 ? "odd" : `u${i}` }));
     const { answer } = await gatehouse.post(beforeAdd, { Official_Account: "a", SubscribeAccountList });
     expect(answer).toEqual({ ...ok, RefusedSubscribers_Account: ["odd"] });
+  });
+});
+
+describe("a message", () => {
+  const beforeSend = "OfficialAccount.CallbackBeforeSendMsg";
+  const text = (value: string) => ({ MsgType: "TIMTextElem", MsgContent: { Text: value } });
+  let gatehouse: TestGatehouse;
+  beforeAll(async () => {
+    gatehouse = await startGatehouse({
+      policy: `
+name: test
+rules:
+  - { id: own, on: [send_message], when: text == "own", then: { deny: { code: 130000, message: own code } } }
+  - { id: out, on: [send_message], when: text == "out", then: { discard: {} } }
+  - { id: all, on: [send_message], when: text == "all", then: { rewrite: { replace: { with: instead }, remove: { custom_data: true } } } }
+  - { id: online, on: [send_message], when: online_only, then: { deny: { message: online } } }
+`,
+      env: { GATEHOUSE_WEBHOOK_FALLBACK_SEND_MESSAGE: "discard" },
+    });
+  });
+  afterAll(() => gatehouse[Symbol.asyncDispose]());
+  const post = (members: object | string) => gatehouse.post(beforeSend, members);
+  const answered = (answer: object) => ({ status: 200, answer });
+
+  it.each([
+    ["allowed", [text("fine")], ok],
+    ["denied with the policy's own code", [text("own")], { ...ok, ErrorCode: 130000, ErrorInfo: "own code" }],
+    ["discarded", [text("out")], { ...ok, ErrorCode: 2 }],
+    ["rewritten", [text("all")], { ...ok, MsgBody: [text("instead")], CloudCustomData: "" }],
+  ])("can be %s, and is counted so", async (_name, MsgBody, answer) => {
+    expect(await post({ Official_Account: "a", MsgBody, CloudCustomData: "data" })).toEqual(answered(answer));
+    const outcome = { allowed: "allow", discarded: "discard", rewritten: "rewrite" }[_name] ?? "deny";
+    expect(await metric(gatehouse, `gatehouse_webhook_answers_total{command="${beforeSend}",outcome="${outcome}"}`)).toBe(1);
+  });
+
+  it.each([
+    [1, 1],
+    ["1", 1],
+    [true, 1],
+    [0, 0],
+    [undefined, 0],
+    ["yes", 0],
+  ])("is for users online when OnlineOnlyFlag is %j", async (OnlineOnlyFlag, ErrorCode) => {
+    expect((await post({ Official_Account: "a", MsgBody: [], OnlineOnlyFlag })).answer).toMatchObject({ ErrorCode });
+  });
+
+  it.each<[string, object | string]>([
+    ["no elements", { Official_Account: "a" }],
+    ["elements that are no list", { Official_Account: "a", MsgBody: {} }],
+    ["an element that is a text", { Official_Account: "a", MsgBody: ["x"] }],
+    ["no account", { MsgBody: [text("x")] }],
+    ["custom data that is no text", { Official_Account: "a", MsgBody: [], CloudCustomData: {} }],
+    ["more elements than any message has", { Official_Account: "a", MsgBody: Array.from({ length: 1001 }, () => ({})) }],
+    ["an element that is too large", { Official_Account: "a", MsgBody: [text("x".repeat(70_000))] }],
+    ["rubbish for a body", "rubbish"],
+  ])("with %s gets the fallback", async (_name, members) => {
+    const before = await decisionCount(gatehouse);
+    expect(await post(members)).toEqual(answered({ ...ok, ErrorCode: 2 }));
+    expect(await decisionCount(gatehouse)).toBe(before);
   });
 });
 

@@ -10,15 +10,17 @@ import type { Decision } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
 import type { Event } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
+import type { MessageElement } from "./message_element_pb.ts";
+import { file_gatehouse_v1_message_element } from "./message_element_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message, UnknownEnum } from "@bufbuild/protobuf";
+import type { Message as Message$1, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file gatehouse/v1/account_service.proto.
  */
 export const file_gatehouse_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJnYXRlaG91c2UvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8AIKB0FjY291bnQSDgoGYXBwX2lkGAEgASgNEhIKCmFjY291bnRfaWQYAiABKAkSDQoFb3duZXIYAyABKAkSDAoEbmFtZRgEIAEoCRIUCgxpbnRyb2R1Y3Rpb24YBSABKAkSEAoIZmFjZV91cmwYBiABKAkSFAoMb3JnYW5pemF0aW9uGAcgASgJEikKBXN0YXRlGAggASgOMhouZ2F0ZWhvdXNlLnYxLkFjY291bnRTdGF0ZRIPCgdwYXJ0aWFsGAkgASgIEjQKEGZpcnN0X2V2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2xhc3RfZXZlbnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoHc291cmNlcxgMIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50U291cmNlcxIQCghyZXZpc2lvbhgNIAEoBSKcAgoOQWNjb3VudFNvdXJjZXMSKAoFb3duZXIYASABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USJwoEbmFtZRgCIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIvCgxpbnRyb2R1Y3Rpb24YAyABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USKwoIZmFjZV91cmwYBCABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USLwoMb3JnYW5pemF0aW9uGAUgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlEigKBXN0YXRlGAYgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlIqwBCgtWYWx1ZVNvdXJjZRIQCghldmVudF9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCG9wZXJhdG9yGAQgASgJEhcKD2Fycml2YWxfb3JkZXJlZBgFIAEoCCJbChFHZXRBY2NvdW50UmVxdWVzdBIXCgZhcHBfaWQYASABKA1CB7pIBCoCIAASLQoKYWNjb3VudF9pZBgCIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJCI8ChJHZXRBY2NvdW50UmVzcG9uc2USJgoHYWNjb3VudBgBIAEoCzIVLmdhdGVob3VzZS52MS5BY2NvdW50IpIDChNMaXN0QWNjb3VudHNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoDRIiCgVvd25lchgCIAEoCUITukgQcg4oIDIKXlteXHgwMF0qJBIzCgVzdGF0ZRgDIAEoDjIaLmdhdGVob3VzZS52MS5BY2NvdW50U3RhdGVCCLpIBYIBAhABEhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAUgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJBIpCgtuYW1lX3ByZWZpeBgGIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQSLQoPbm9ybWFsaXplZF9uYW1lGAcgASgJQhS6SBFyDyiWATIKXlteXHgwMF0qJBI5ChVsYXN0X2V2ZW50X3N0YXJ0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE2xhc3RfZXZlbnRfZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlgKFExpc3RBY2NvdW50c1Jlc3BvbnNlEicKCGFjY291bnRzGAEgAygLMhUuZ2F0ZWhvdXNlLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqgBChhMaXN0QWNjb3VudEV2ZW50c1JlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEi0KCmFjY291bnRfaWQYAiABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBCABKAlCFLpIEXIPKIAEMgpeW15ceDAwXSokIlkKGUxpc3RBY2NvdW50RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMuZ2F0ZWhvdXNlLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKrAQobTGlzdEFjY291bnRSZXZpc2lvbnNSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABItCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAQgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJCJpChxMaXN0QWNjb3VudFJldmlzaW9uc1Jlc3BvbnNlEjAKCXJldmlzaW9ucxgBIAMoCzIdLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItMBCg9BY2NvdW50UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAUSLwoEa2luZBgCIAEoDjIhLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb25LaW5kEikKBnNvdXJjZRgDIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIqCgdjaGFuZ2VzGAQgAygLMhkuZ2F0ZWhvdXNlLnYxLkZpZWxkQ2hhbmdlEiYKB2FjY291bnQYBSABKAsyFS5nYXRlaG91c2UudjEuQWNjb3VudCI2CgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIMCgRmcm9tGAIgASgJEgoKAnRvGAMgASgJIoECChNMaXN0VGltZWxpbmVSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABIvCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokSAASJgoFb3duZXIYAyABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEiUKBHVzZXIYBCABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEhoKCXBhZ2Vfc2l6ZRgFIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAYgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJEILCgJvZhIFukgCCAEiXQoUTGlzdFRpbWVsaW5lUmVzcG9uc2USLAoHZW50cmllcxgBIAMoCzIbLmdhdGVob3VzZS52MS5UaW1lbGluZUVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqCg1UaW1lbGluZUVudHJ5EioKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uSAASJAoFZXZlbnQYAiABKAsyEy5nYXRlaG91c2UudjEuRXZlbnRIAEIHCgVlbnRyeSpiCgxBY2NvdW50U3RhdGUSHQoZQUNDT1VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFDQ09VTlRfU1RBVEVfTElWRRABEhsKF0FDQ09VTlRfU1RBVEVfREVTVFJPWUVEEAIqrwEKE0FjY291bnRSZXZpc2lvbktpbmQSJQohQUNDT1VOVF9SRVZJU0lPTl9LSU5EX1VOU1BFQ0lGSUVEEAASIQodQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0NSRUFURUQQARIpCiVBQ0NPVU5UX1JFVklTSU9OX0tJTkRfUFJPRklMRV9DSEFOR0VEEAISIwofQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0RFU1RST1lFRBADMpYECg5BY2NvdW50U2VydmljZRJZCgpHZXRBY2NvdW50Eh8uZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXF1ZXN0GiAuZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdEFjY291bnRzEiEuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiCMrBGAQIARABEm4KEUxpc3RBY2NvdW50RXZlbnRzEiYuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50RXZlbnRzUmVxdWVzdBonLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudEV2ZW50c1Jlc3BvbnNlIgjKwRgECAEQARJ3ChRMaXN0QWNjb3VudFJldmlzaW9ucxIpLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudFJldmlzaW9uc1JlcXVlc3QaKi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRSZXZpc2lvbnNSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdFRpbWVsaW5lEiEuZ2F0ZWhvdXNlLnYxLkxpc3RUaW1lbGluZVJlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdFRpbWVsaW5lUmVzcG9uc2UiCMrBGAQIARABYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_timestamp]);
+  fileDesc("CiJnYXRlaG91c2UvdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEiowMKB0FjY291bnQSDgoGYXBwX2lkGAEgASgNEhIKCmFjY291bnRfaWQYAiABKAkSDQoFb3duZXIYAyABKAkSDAoEbmFtZRgEIAEoCRIUCgxpbnRyb2R1Y3Rpb24YBSABKAkSEAoIZmFjZV91cmwYBiABKAkSFAoMb3JnYW5pemF0aW9uGAcgASgJEikKBXN0YXRlGAggASgOMhouZ2F0ZWhvdXNlLnYxLkFjY291bnRTdGF0ZRIPCgdwYXJ0aWFsGAkgASgIEjQKEGZpcnN0X2V2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2xhc3RfZXZlbnRfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoHc291cmNlcxgMIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50U291cmNlcxIQCghyZXZpc2lvbhgNIAEoBRIVCg1tZXNzYWdlc19zZW50GBUgASgNEhoKEm1lc3NhZ2VzX3dpdGhkcmF3bhgWIAEoDSKcAgoOQWNjb3VudFNvdXJjZXMSKAoFb3duZXIYASABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USJwoEbmFtZRgCIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIvCgxpbnRyb2R1Y3Rpb24YAyABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USKwoIZmFjZV91cmwYBCABKAsyGS5nYXRlaG91c2UudjEuVmFsdWVTb3VyY2USLwoMb3JnYW5pemF0aW9uGAUgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlEigKBXN0YXRlGAYgASgLMhkuZ2F0ZWhvdXNlLnYxLlZhbHVlU291cmNlIqwBCgtWYWx1ZVNvdXJjZRIQCghldmVudF9pZBgBIAEoCRIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCG9wZXJhdG9yGAQgASgJEhcKD2Fycml2YWxfb3JkZXJlZBgFIAEoCCJbChFHZXRBY2NvdW50UmVxdWVzdBIXCgZhcHBfaWQYASABKA1CB7pIBCoCIAASLQoKYWNjb3VudF9pZBgCIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJCI8ChJHZXRBY2NvdW50UmVzcG9uc2USJgoHYWNjb3VudBgBIAEoCzIVLmdhdGVob3VzZS52MS5BY2NvdW50IpIDChNMaXN0QWNjb3VudHNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoDRIiCgVvd25lchgCIAEoCUITukgQcg4oIDIKXlteXHgwMF0qJBIzCgVzdGF0ZRgDIAEoDjIaLmdhdGVob3VzZS52MS5BY2NvdW50U3RhdGVCCLpIBYIBAhABEhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAUgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJBIpCgtuYW1lX3ByZWZpeBgGIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQSLQoPbm9ybWFsaXplZF9uYW1lGAcgASgJQhS6SBFyDyiWATIKXlteXHgwMF0qJBI5ChVsYXN0X2V2ZW50X3N0YXJ0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKE2xhc3RfZXZlbnRfZW5kX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlgKFExpc3RBY2NvdW50c1Jlc3BvbnNlEicKCGFjY291bnRzGAEgAygLMhUuZ2F0ZWhvdXNlLnYxLkFjY291bnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIqgBChhMaXN0QWNjb3VudEV2ZW50c1JlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEi0KCmFjY291bnRfaWQYAiABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQSGgoJcGFnZV9zaXplGAMgASgFQge6SAQaAigAEigKCnBhZ2VfdG9rZW4YBCABKAlCFLpIEXIPKIAEMgpeW15ceDAwXSokIlkKGUxpc3RBY2NvdW50RXZlbnRzUmVzcG9uc2USIwoGZXZlbnRzGAEgAygLMhMuZ2F0ZWhvdXNlLnYxLkV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKrAQobTGlzdEFjY291bnRSZXZpc2lvbnNSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABItCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAQgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJCJpChxMaXN0QWNjb3VudFJldmlzaW9uc1Jlc3BvbnNlEjAKCXJldmlzaW9ucxgBIAMoCzIdLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJItMBCg9BY2NvdW50UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAUSLwoEa2luZBgCIAEoDjIhLmdhdGVob3VzZS52MS5BY2NvdW50UmV2aXNpb25LaW5kEikKBnNvdXJjZRgDIAEoCzIZLmdhdGVob3VzZS52MS5WYWx1ZVNvdXJjZRIqCgdjaGFuZ2VzGAQgAygLMhkuZ2F0ZWhvdXNlLnYxLkZpZWxkQ2hhbmdlEiYKB2FjY291bnQYBSABKAsyFS5nYXRlaG91c2UudjEuQWNjb3VudCI2CgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIMCgRmcm9tGAIgASgJEgoKAnRvGAMgASgJIoECChNMaXN0VGltZWxpbmVSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABIvCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokSAASJgoFb3duZXIYAyABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEiUKBHVzZXIYBCABKAlCFbpIEnIQIAEoIDIKXlteXHgwMF0qJEgAEhoKCXBhZ2Vfc2l6ZRgFIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAYgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJEILCgJvZhIFukgCCAEiXQoUTGlzdFRpbWVsaW5lUmVzcG9uc2USLAoHZW50cmllcxgBIAMoCzIbLmdhdGVob3VzZS52MS5UaW1lbGluZUVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJqCg1UaW1lbGluZUVudHJ5EioKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uSAASJAoFZXZlbnQYAiABKAsyEy5nYXRlaG91c2UudjEuRXZlbnRIAEIHCgVlbnRyeSKTAgoHTWVzc2FnZRIOCgZhcHBfaWQYASABKA0SEgoKYWNjb3VudF9pZBgCIAEoCRITCgttZXNzYWdlX2tleRgDIAEoCRIwCgxtZXNzYWdlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC29ubGluZV9vbmx5GAUgASgIEi4KCGVsZW1lbnRzGAYgAygLMhwuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VFbGVtZW50EhMKC2N1c3RvbV9kYXRhGAcgASgJEhAKCGV2ZW50X2lkGAggASgJEjEKDXdpdGhkcmF3X3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqMBChNMaXN0TWVzc2FnZXNSZXF1ZXN0EhcKBmFwcF9pZBgBIAEoDUIHukgEKgIgABItCgphY2NvdW50X2lkGAIgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEhoKCXBhZ2Vfc2l6ZRgDIAEoBUIHukgEGgIoABIoCgpwYWdlX3Rva2VuGAQgASgJQhS6SBFyDyiABDIKXlteXHgwMF0qJCJYChRMaXN0TWVzc2FnZXNSZXNwb25zZRInCghtZXNzYWdlcxgBIAMoCzIVLmdhdGVob3VzZS52MS5NZXNzYWdlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSpiCgxBY2NvdW50U3RhdGUSHQoZQUNDT1VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFDQ09VTlRfU1RBVEVfTElWRRABEhsKF0FDQ09VTlRfU1RBVEVfREVTVFJPWUVEEAIqrwEKE0FjY291bnRSZXZpc2lvbktpbmQSJQohQUNDT1VOVF9SRVZJU0lPTl9LSU5EX1VOU1BFQ0lGSUVEEAASIQodQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0NSRUFURUQQARIpCiVBQ0NPVU5UX1JFVklTSU9OX0tJTkRfUFJPRklMRV9DSEFOR0VEEAISIwofQUNDT1VOVF9SRVZJU0lPTl9LSU5EX0RFU1RST1lFRBADMvcECg5BY2NvdW50U2VydmljZRJZCgpHZXRBY2NvdW50Eh8uZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXF1ZXN0GiAuZ2F0ZWhvdXNlLnYxLkdldEFjY291bnRSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdEFjY291bnRzEiEuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50c1JlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiCMrBGAQIARABEm4KEUxpc3RBY2NvdW50RXZlbnRzEiYuZ2F0ZWhvdXNlLnYxLkxpc3RBY2NvdW50RXZlbnRzUmVxdWVzdBonLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudEV2ZW50c1Jlc3BvbnNlIgjKwRgECAEQARJ3ChRMaXN0QWNjb3VudFJldmlzaW9ucxIpLmdhdGVob3VzZS52MS5MaXN0QWNjb3VudFJldmlzaW9uc1JlcXVlc3QaKi5nYXRlaG91c2UudjEuTGlzdEFjY291bnRSZXZpc2lvbnNSZXNwb25zZSIIysEYBAgBEAESXwoMTGlzdFRpbWVsaW5lEiEuZ2F0ZWhvdXNlLnYxLkxpc3RUaW1lbGluZVJlcXVlc3QaIi5nYXRlaG91c2UudjEuTGlzdFRpbWVsaW5lUmVzcG9uc2UiCMrBGAQIARABEl8KDExpc3RNZXNzYWdlcxIhLmdhdGVob3VzZS52MS5MaXN0TWVzc2FnZXNSZXF1ZXN0GiIuZ2F0ZWhvdXNlLnYxLkxpc3RNZXNzYWdlc1Jlc3BvbnNlIgjKwRgECAEQAWIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_message_element, file_google_protobuf_timestamp]);
 
 /**
  * What is known of an Official Account. Every field holds what the latest event said of it, by event time; the same events in any order and
@@ -26,7 +28,7 @@ export const file_gatehouse_v1_account_service: GenFile = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.Account
  */
-export type Account = Message<"gatehouse.v1.Account"> & {
+export type Account = Message$1<"gatehouse.v1.Account"> & {
   /**
    * The Chat application, by SDKAppID.
    *
@@ -117,6 +119,20 @@ export type Account = Message<"gatehouse.v1.Account"> & {
    * @generated from field: int32 revision = 13;
    */
   revision: number;
+
+  /**
+   * How many messages it has sent, those for users online included.
+   *
+   * @generated from field: uint32 messages_sent = 21;
+   */
+  messagesSent: number;
+
+  /**
+   * How many messages were withdrawn.
+   *
+   * @generated from field: uint32 messages_withdrawn = 22;
+   */
+  messagesWithdrawn: number;
 };
 
 /**
@@ -131,7 +147,7 @@ export const AccountSchema: GenMessage<Account> = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.AccountSources
  */
-export type AccountSources = Message<"gatehouse.v1.AccountSources"> & {
+export type AccountSources = Message$1<"gatehouse.v1.AccountSources"> & {
   /**
    * Of `owner`.
    *
@@ -187,7 +203,7 @@ export const AccountSourcesSchema: GenMessage<AccountSources> = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.ValueSource
  */
-export type ValueSource = Message<"gatehouse.v1.ValueSource"> & {
+export type ValueSource = Message$1<"gatehouse.v1.ValueSource"> & {
   /**
    * The event's id. The event itself may be no longer kept.
    *
@@ -236,7 +252,7 @@ export const ValueSourceSchema: GenMessage<ValueSource> = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.GetAccountRequest
  */
-export type GetAccountRequest = Message<"gatehouse.v1.GetAccountRequest"> & {
+export type GetAccountRequest = Message$1<"gatehouse.v1.GetAccountRequest"> & {
   /**
    * The Chat application, by SDKAppID.
    *
@@ -264,7 +280,7 @@ export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE_
  *
  * @generated from message gatehouse.v1.GetAccountResponse
  */
-export type GetAccountResponse = Message<"gatehouse.v1.GetAccountResponse"> & {
+export type GetAccountResponse = Message$1<"gatehouse.v1.GetAccountResponse"> & {
   /**
    * Always set.
    *
@@ -285,7 +301,7 @@ export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PUR
  *
  * @generated from message gatehouse.v1.ListAccountsRequest
  */
-export type ListAccountsRequest = Message<"gatehouse.v1.ListAccountsRequest"> & {
+export type ListAccountsRequest = Message$1<"gatehouse.v1.ListAccountsRequest"> & {
   /**
    * Only of this app. 0: of all apps.
    *
@@ -364,7 +380,7 @@ export const ListAccountsRequestSchema: GenMessage<ListAccountsRequest> = /*@__P
  *
  * @generated from message gatehouse.v1.ListAccountsResponse
  */
-export type ListAccountsResponse = Message<"gatehouse.v1.ListAccountsResponse"> & {
+export type ListAccountsResponse = Message$1<"gatehouse.v1.ListAccountsResponse"> & {
   /**
    * By app; within an app by account id, byte for byte. With name_prefix, and neither owner nor normalized_name, by name before that; with a range of
    * last_event_time, and none of those three, by that time before that: then an account that an event moves meanwhile can come in two pages, or,
@@ -394,7 +410,7 @@ export const ListAccountsResponseSchema: GenMessage<ListAccountsResponse> = /*@_
  *
  * @generated from message gatehouse.v1.ListAccountEventsRequest
  */
-export type ListAccountEventsRequest = Message<"gatehouse.v1.ListAccountEventsRequest"> & {
+export type ListAccountEventsRequest = Message$1<"gatehouse.v1.ListAccountEventsRequest"> & {
   /**
    * The Chat application, by SDKAppID.
    *
@@ -436,7 +452,7 @@ export const ListAccountEventsRequestSchema: GenMessage<ListAccountEventsRequest
  *
  * @generated from message gatehouse.v1.ListAccountEventsResponse
  */
-export type ListAccountEventsResponse = Message<"gatehouse.v1.ListAccountEventsResponse"> & {
+export type ListAccountEventsResponse = Message$1<"gatehouse.v1.ListAccountEventsResponse"> & {
   /**
    * In the order they arrived.
    *
@@ -464,7 +480,7 @@ export const ListAccountEventsResponseSchema: GenMessage<ListAccountEventsRespon
  *
  * @generated from message gatehouse.v1.ListAccountRevisionsRequest
  */
-export type ListAccountRevisionsRequest = Message<"gatehouse.v1.ListAccountRevisionsRequest"> & {
+export type ListAccountRevisionsRequest = Message$1<"gatehouse.v1.ListAccountRevisionsRequest"> & {
   /**
    * The Chat application, by SDKAppID.
    *
@@ -506,7 +522,7 @@ export const ListAccountRevisionsRequestSchema: GenMessage<ListAccountRevisionsR
  *
  * @generated from message gatehouse.v1.ListAccountRevisionsResponse
  */
-export type ListAccountRevisionsResponse = Message<"gatehouse.v1.ListAccountRevisionsResponse"> & {
+export type ListAccountRevisionsResponse = Message$1<"gatehouse.v1.ListAccountRevisionsResponse"> & {
   /**
    * In the order in which things happened, whatever the order of their deliveries. None when no event has spoken of the account's fields.
    *
@@ -535,7 +551,7 @@ export const ListAccountRevisionsResponseSchema: GenMessage<ListAccountRevisions
  *
  * @generated from message gatehouse.v1.AccountRevision
  */
-export type AccountRevision = Message<"gatehouse.v1.AccountRevision"> & {
+export type AccountRevision = Message$1<"gatehouse.v1.AccountRevision"> & {
   /**
    * From 1.
    *
@@ -585,7 +601,7 @@ export const AccountRevisionSchema: GenMessage<AccountRevision> = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.FieldChange
  */
-export type FieldChange = Message<"gatehouse.v1.FieldChange"> & {
+export type FieldChange = Message$1<"gatehouse.v1.FieldChange"> & {
   /**
    * The field, by its name in Account.
    *
@@ -620,7 +636,7 @@ export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
  *
  * @generated from message gatehouse.v1.ListTimelineRequest
  */
-export type ListTimelineRequest = Message<"gatehouse.v1.ListTimelineRequest"> & {
+export type ListTimelineRequest = Message$1<"gatehouse.v1.ListTimelineRequest"> & {
   /**
    * The Chat application, by SDKAppID.
    *
@@ -690,7 +706,7 @@ export const ListTimelineRequestSchema: GenMessage<ListTimelineRequest> = /*@__P
  *
  * @generated from message gatehouse.v1.ListTimelineResponse
  */
-export type ListTimelineResponse = Message<"gatehouse.v1.ListTimelineResponse"> & {
+export type ListTimelineResponse = Message$1<"gatehouse.v1.ListTimelineResponse"> & {
   /**
    * The latest committed first. What is no longer kept is left out.
    *
@@ -718,7 +734,7 @@ export const ListTimelineResponseSchema: GenMessage<ListTimelineResponse> = /*@_
  *
  * @generated from message gatehouse.v1.TimelineEntry
  */
-export type TimelineEntry = Message<"gatehouse.v1.TimelineEntry"> & {
+export type TimelineEntry = Message$1<"gatehouse.v1.TimelineEntry"> & {
   /**
    * Which. Not set when it is of a kind that this schema does not have yet.
    *
@@ -749,6 +765,153 @@ export type TimelineEntry = Message<"gatehouse.v1.TimelineEntry"> & {
  */
 export const TimelineEntrySchema: GenMessage<TimelineEntry> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_account_service, 15);
+
+/**
+ * A message of an account, as far as events have said; the same events in any order and number make the same message.
+ *
+ * @generated from message gatehouse.v1.Message
+ */
+export type Message = Message$1<"gatehouse.v1.Message"> & {
+  /**
+   * The Chat application, by SDKAppID.
+   *
+   * @generated from field: uint32 app_id = 1;
+   */
+  appId: number;
+
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * The message's key.
+   *
+   * @generated from field: string message_key = 3;
+   */
+  messageKey: string;
+
+  /**
+   * When it was sent, by Chat's clock. Not set when no event has said.
+   *
+   * @generated from field: google.protobuf.Timestamp message_time = 4;
+   */
+  messageTime?: Timestamp | undefined;
+
+  /**
+   * Whether it was for those who were online.
+   *
+   * @generated from field: bool online_only = 5;
+   */
+  onlineOnly: boolean;
+
+  /**
+   * What it consists of. Empty when its sending was never seen, or the event of that is no longer kept.
+   *
+   * @generated from field: repeated gatehouse.v1.MessageElement elements = 6;
+   */
+  elements: MessageElement[];
+
+  /**
+   * What the app sent along with it.
+   *
+   * @generated from field: string custom_data = 7;
+   */
+  customData: string;
+
+  /**
+   * The event of its sending, which may be no longer kept; empty when that was never seen.
+   *
+   * @generated from field: string event_id = 8;
+   */
+  eventId: string;
+
+  /**
+   * The time of the earliest event that withdrew it. Not set while none has.
+   *
+   * @generated from field: google.protobuf.Timestamp withdraw_time = 9;
+   */
+  withdrawTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.Message.
+ * Use `create(MessageSchema)` to create a new message.
+ */
+export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 16);
+
+/**
+ * The messages of which account.
+ *
+ * @generated from message gatehouse.v1.ListMessagesRequest
+ */
+export type ListMessagesRequest = Message$1<"gatehouse.v1.ListMessagesRequest"> & {
+  /**
+   * The Chat application, by SDKAppID.
+   *
+   * @generated from field: uint32 app_id = 1;
+   */
+  appId: number;
+
+  /**
+   * The account, byte for byte: 1 to 48 bytes.
+   *
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * How many at most; 0 means 50, more than 1000 means 1000.
+   *
+   * @generated from field: int32 page_size = 3;
+   */
+  pageSize: number;
+
+  /**
+   * Where to go on: the next_page_token of the page before, with the same filters.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListMessagesRequest.
+ * Use `create(ListMessagesRequestSchema)` to create a new message.
+ */
+export const ListMessagesRequestSchema: GenMessage<ListMessagesRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 17);
+
+/**
+ * A page of messages.
+ *
+ * @generated from message gatehouse.v1.ListMessagesResponse
+ */
+export type ListMessagesResponse = Message$1<"gatehouse.v1.ListMessagesResponse"> & {
+  /**
+   * Those that were heard of last first.
+   *
+   * @generated from field: repeated gatehouse.v1.Message messages = 1;
+   */
+  messages: Message[];
+
+  /**
+   * Where the next page begins. Empty: this was the last one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ListMessagesResponse.
+ * Use `create(ListMessagesResponseSchema)` to create a new message.
+ */
+export const ListMessagesResponseSchema: GenMessage<ListMessagesResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_account_service, 18);
 
 /**
  * Whether an account exists.
@@ -895,6 +1058,17 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof ListTimelineRequestSchema;
     output: typeof ListTimelineResponseSchema;
+  },
+  /**
+   * Lists the messages of one account that have a key, those that were heard of last first. Errors: INVALID_REQUEST, INVALID_PAGE_TOKEN,
+   * STORE_UNAVAILABLE.
+   *
+   * @generated from rpc gatehouse.v1.AccountService.ListMessages
+   */
+  listMessages: {
+    methodKind: "unary";
+    input: typeof ListMessagesRequestSchema;
+    output: typeof ListMessagesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_account_service, 0);

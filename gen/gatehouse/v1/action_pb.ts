@@ -5,13 +5,15 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
+import type { MessageElement } from "./message_element_pb.ts";
+import { file_gatehouse_v1_message_element } from "./message_element_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file gatehouse/v1/action.proto.
  */
 export const file_gatehouse_v1_action: GenFile = /*@__PURE__*/
-  fileDesc("ChlnYXRlaG91c2UvdjEvYWN0aW9uLnByb3RvEgxnYXRlaG91c2UudjEiiAEKDUNyZWF0ZUFjY291bnQSKQoIb3BlcmF0b3IYASABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiYKBW93bmVyGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBIkCgRuYW1lGAMgASgJQha6SBNyESABKJYBMgpeW15ceDAwXSokIqMBCg5BZGRTdWJzY3JpYmVycxItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJGIGcHJvdG8z", [file_buf_validate_validate]);
+  fileDesc("ChlnYXRlaG91c2UvdjEvYWN0aW9uLnByb3RvEgxnYXRlaG91c2UudjEiiAEKDUNyZWF0ZUFjY291bnQSKQoIb3BlcmF0b3IYASABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiYKBW93bmVyGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBIkCgRuYW1lGAMgASgJQha6SBNyESABKJYBMgpeW15ceDAwXSokIqMBCg5BZGRTdWJzY3JpYmVycxItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCLjAQoLU2VuZE1lc3NhZ2USLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSEwoLb25saW5lX29ubHkYAyABKAgSOQoIZWxlbWVudHMYBCADKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZUVsZW1lbnRCCbpIBpIBAxDoBxIqCgtjdXN0b21fZGF0YRgFIAEoCUIVukgSchAogIAEMgpeW15ceDAwXSokYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_message_element]);
 
 /**
  * Someone is about to create an Official Account. From the webhook "Before a Official Channel Is Created".
@@ -82,4 +84,53 @@ export type AddSubscribers = Message<"gatehouse.v1.AddSubscribers"> & {
  */
 export const AddSubscribersSchema: GenMessage<AddSubscribers> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_action, 1);
+
+/**
+ * An Official Account is about to send a message to its subscribers. From the webhook "Before Official Account Message Is Sent".
+ *
+ * @generated from message gatehouse.v1.SendMessage
+ */
+export type SendMessage = Message<"gatehouse.v1.SendMessage"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * The user who asks for it: at most 32 bytes of printable ASCII. Empty when the caller does not say; Chat never does.
+   *
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+
+  /**
+   * Whether it is for those who are online, and kept nowhere (`OnlineOnlyFlag`).
+   *
+   * @generated from field: bool online_only = 3;
+   */
+  onlineOnly: boolean;
+
+  /**
+   * What it consists of, in order (`MsgBody`): at most 1000 elements, each with raw_json or content, together at most 64 KiB of JSON.
+   *
+   * @generated from field: repeated gatehouse.v1.MessageElement elements = 4;
+   */
+  elements: MessageElement[];
+
+  /**
+   * What the app sends along with it (`CloudCustomData`): at most 64 KiB of UTF-8 without NUL.
+   *
+   * @generated from field: string custom_data = 5;
+   */
+  customData: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.SendMessage.
+ * Use `create(SendMessageSchema)` to create a new message.
+ */
+export const SendMessageSchema: GenMessage<SendMessage> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_action, 2);
 

@@ -4,9 +4,9 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AddSubscribers, CreateAccount } from "./action_pb.ts";
+import type { AddSubscribers, CreateAccount, SendMessage } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
-import type { AccountCreated, AccountProfileChanged } from "./event_pb.ts";
+import type { AccountCreated, AccountProfileChanged, MessageSent } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Origin } from "./origin_pb.ts";
 import { file_gatehouse_v1_origin } from "./origin_pb.ts";
@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/decision.proto.
  */
 export const file_gatehouse_v1_decision: GenFile = /*@__PURE__*/
-  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSL3BQoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJQggKBmFjdGlvbiI6CgRGYWN0EhAKCGZ1bmN0aW9uGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCRINCgV2YWx1ZRgDIAEoCSKrAQoNU2hhZG93T3V0Y29tZRIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRImCgd2ZXJkaWN0GAIgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3QSDAoEY29kZRgDIAEoBRImCgdyZWZ1c2VkGAQgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgFIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaCI8CgdSZWZ1c2FsEhIKCnN1YnNjcmliZXIYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIrACCgVNYXRjaBIMCgRydWxlGAEgASgJEiQKBmVmZmVjdBgCIAEoDjIULmdhdGVob3VzZS52MS5FZmZlY3QSJAoEbW9kZRgDIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZRISCgpzdWJzY3JpYmVyGAQgASgJEg0KBWVycm9yGAUgASgJEg8KB3NraXBwZWQYBiABKAgSKAoIc2V2ZXJpdHkYByABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHkSLwoGbGFiZWxzGAggAygLMh8uZ2F0ZWhvdXNlLnYxLk1hdGNoLkxhYmVsc0VudHJ5Eg8KB21lc3NhZ2UYCSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASpcCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIRCg1WRVJESUNUX0FMTE9XEAESEAoMVkVSRElDVF9ERU5ZEAISEwoPVkVSRElDVF9ESVNDQVJEEAMqZwoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEhAKDEVGRkVDVF9BTExPVxABEg8KC0VGRkVDVF9ERU5ZEAISEQoNRUZGRUNUX1JFRlVTRRADEg8KC0VGRkVDVF9GTEFHEAQqUgoIUnVsZU1vZGUSGQoVUlVMRV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRUlVMRV9NT0RFX0VORk9SQ0UQARIUChBSVUxFX01PREVfU0hBRE9XEAIqXgoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIQCgxTRVZFUklUWV9MT1cQARITCg9TRVZFUklUWV9NRURJVU0QAhIRCg1TRVZFUklUWV9ISUdIEANiBnByb3RvMw", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSKMBwoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASMQoMc2VuZF9tZXNzYWdlGA4gASgLMhkuZ2F0ZWhvdXNlLnYxLlNlbmRNZXNzYWdlSAASMQoMbWVzc2FnZV9zZW50GA8gASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJEi0KB3Jld3JpdGUYKCABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGVCCAoGYWN0aW9uIjoKBEZhY3QSEAoIZnVuY3Rpb24YASABKAkSEQoJYXJndW1lbnRzGAIgAygJEg0KBXZhbHVlGAMgASgJItoBCg1TaGFkb3dPdXRjb21lEhYKDnBvbGljeV92ZXJzaW9uGAEgASgJEiYKB3ZlcmRpY3QYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdBIMCgRjb2RlGAMgASgFEiYKB3JlZnVzZWQYBCADKAsyFS5nYXRlaG91c2UudjEuUmVmdXNhbBIkCgdtYXRjaGVzGAUgAygLMhMuZ2F0ZWhvdXNlLnYxLk1hdGNoEi0KB3Jld3JpdGUYBiABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGUiagoOTWVzc2FnZVJld3JpdGUSLgoIZWxlbWVudHMYASADKAsyHC5nYXRlaG91c2UudjEuRWxlbWVudFJld3JpdGUSGAoLY3VzdG9tX2RhdGEYAiABKAlIAIgBAUIOCgxfY3VzdG9tX2RhdGEiTwoORWxlbWVudFJld3JpdGUSKwoGY2hhbmdlGAEgASgOMhsuZ2F0ZWhvdXNlLnYxLkVsZW1lbnRDaGFuZ2USEAoIcmF3X2pzb24YAiABKAkiPAoHUmVmdXNhbBISCgpzdWJzY3JpYmVyGAEgASgJEgwKBHJ1bGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKwAgoFTWF0Y2gSDAoEcnVsZRgBIAEoCRIkCgZlZmZlY3QYAiABKA4yFC5nYXRlaG91c2UudjEuRWZmZWN0EiQKBG1vZGUYAyABKA4yFi5nYXRlaG91c2UudjEuUnVsZU1vZGUSEgoKc3Vic2NyaWJlchgEIAEoCRINCgVlcnJvchgFIAEoCRIPCgdza2lwcGVkGAYgASgIEigKCHNldmVyaXR5GAcgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Ei8KBmxhYmVscxgIIAMoCzIfLmdhdGVob3VzZS52MS5NYXRjaC5MYWJlbHNFbnRyeRIPCgdtZXNzYWdlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqmgEKDUVsZW1lbnRDaGFuZ2USHgoaRUxFTUVOVF9DSEFOR0VfVU5TUEVDSUZJRUQQABIXChNFTEVNRU5UX0NIQU5HRV9LRVBUEAESGgoWRUxFTUVOVF9DSEFOR0VfQ0hBTkdFRBACEhoKFkVMRU1FTlRfQ0hBTkdFX1JFTU9WRUQQAxIYChRFTEVNRU5UX0NIQU5HRV9BRERFRBAEKlwKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfQUxMT1cQARIQCgxWRVJESUNUX0RFTlkQAhITCg9WRVJESUNUX0RJU0NBUkQQAyqPAQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEhAKDEVGRkVDVF9BTExPVxABEg8KC0VGRkVDVF9ERU5ZEAISEQoNRUZGRUNUX1JFRlVTRRADEg8KC0VGRkVDVF9GTEFHEAQSEgoORUZGRUNUX0RJU0NBUkQQBRISCg5FRkZFQ1RfUkVXUklURRAGKlIKCFJ1bGVNb2RlEhkKFVJVTEVfTU9ERV9VTlNQRUNJRklFRBAAEhUKEVJVTEVfTU9ERV9FTkZPUkNFEAESFAoQUlVMRV9NT0RFX1NIQURPVxACKl4KCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASEAoMU0VWRVJJVFlfTE9XEAESEwoPU0VWRVJJVFlfTUVESVVNEAISEQoNU0VWRVJJVFlfSElHSBADYgZwcm90bzM", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * A verdict with its evidence, as it was recorded and answered.
@@ -99,6 +99,22 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
      */
     value: AccountProfileChanged;
     case: "accountProfileChanged";
+  } | {
+    /**
+     * An account is about to send a message.
+     *
+     * @generated from field: gatehouse.v1.SendMessage send_message = 14;
+     */
+    value: SendMessage;
+    case: "sendMessage";
+  } | {
+    /**
+     * An account has sent a message, and rules flagged that.
+     *
+     * @generated from field: gatehouse.v1.MessageSent message_sent = 15;
+     */
+    value: MessageSent;
+    case: "messageSent";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -185,6 +201,13 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
    * @generated from field: string event_id = 31;
    */
   eventId: string;
+
+  /**
+   * What is to be sent instead of the message. Only under VERDICT_ALLOW; not set when the message goes out as it came.
+   *
+   * @generated from field: gatehouse.v1.MessageRewrite rewrite = 40;
+   */
+  rewrite?: MessageRewrite | undefined;
 };
 
 /**
@@ -269,6 +292,13 @@ export type ShadowOutcome = Message<"gatehouse.v1.ShadowOutcome"> & {
    * @generated from field: repeated gatehouse.v1.Match matches = 5;
    */
   matches: Match[];
+
+  /**
+   * What it would have made of the message; not set when nothing.
+   *
+   * @generated from field: gatehouse.v1.MessageRewrite rewrite = 6;
+   */
+  rewrite?: MessageRewrite | undefined;
 };
 
 /**
@@ -277,6 +307,63 @@ export type ShadowOutcome = Message<"gatehouse.v1.ShadowOutcome"> & {
  */
 export const ShadowOutcomeSchema: GenMessage<ShadowOutcome> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_decision, 2);
+
+/**
+ * What rules have made of a message.
+ *
+ * @generated from message gatehouse.v1.MessageRewrite
+ */
+export type MessageRewrite = Message<"gatehouse.v1.MessageRewrite"> & {
+  /**
+   * What became of the elements, in the order in which they go out: each element of the message once, and those that were added. Empty when all
+   * are as they came.
+   *
+   * @generated from field: repeated gatehouse.v1.ElementRewrite elements = 1;
+   */
+  elements: ElementRewrite[];
+
+  /**
+   * The custom data that goes out instead; may be set and empty. Not set when it is as it came.
+   *
+   * @generated from field: optional string custom_data = 2;
+   */
+  customData?: string | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.MessageRewrite.
+ * Use `create(MessageRewriteSchema)` to create a new message.
+ */
+export const MessageRewriteSchema: GenMessage<MessageRewrite> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision, 3);
+
+/**
+ * What became of one element.
+ *
+ * @generated from message gatehouse.v1.ElementRewrite
+ */
+export type ElementRewrite = Message<"gatehouse.v1.ElementRewrite"> & {
+  /**
+   * Whether it goes out, and how.
+   *
+   * @generated from field: gatehouse.v1.ElementChange change = 1;
+   */
+  change: ElementChange;
+
+  /**
+   * The element as it goes out, in JSON as Chat has it; one that was kept is byte for byte as it came. Empty for one that was removed.
+   *
+   * @generated from field: string raw_json = 2;
+   */
+  rawJson: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.ElementRewrite.
+ * Use `create(ElementRewriteSchema)` to create a new message.
+ */
+export const ElementRewriteSchema: GenMessage<ElementRewrite> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_decision, 4);
 
 /**
  * A subscriber who may not subscribe although the others may.
@@ -311,7 +398,7 @@ export type Refusal = Message<"gatehouse.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision, 3);
+  messageDesc(file_gatehouse_v1_decision, 5);
 
 /**
  * A rule that held: the evidence.
@@ -389,7 +476,62 @@ export type Match = Message<"gatehouse.v1.Match"> & {
  * Use `create(MatchSchema)` to create a new message.
  */
 export const MatchSchema: GenMessage<Match> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_decision, 4);
+  messageDesc(file_gatehouse_v1_decision, 6);
+
+/**
+ * What became of an element.
+ *
+ * @generated from enum gatehouse.v1.ElementChange
+ */
+export const ElementChange = {
+  /**
+   * The server is newer than this schema.
+   *
+   * @generated from enum value: ELEMENT_CHANGE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It is as it came.
+   *
+   * @generated from enum value: ELEMENT_CHANGE_KEPT = 1;
+   */
+  KEPT: 1,
+
+  /**
+   * Its text was changed, and nothing else in it.
+   *
+   * @generated from enum value: ELEMENT_CHANGE_CHANGED = 2;
+   */
+  CHANGED: 2,
+
+  /**
+   * It does not go out.
+   *
+   * @generated from enum value: ELEMENT_CHANGE_REMOVED = 3;
+   */
+  REMOVED: 3,
+
+  /**
+   * It was not in the message that came.
+   *
+   * @generated from enum value: ELEMENT_CHANGE_ADDED = 4;
+   */
+  ADDED: 4,
+} as const;
+
+/**
+ * What became of an element.
+ *
+ * @generated from enum gatehouse.v1.ElementChange
+ */
+export type ElementChange = (typeof ElementChange)[keyof typeof ElementChange] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.ElementChange.
+ */
+export const ElementChangeSchema: GenEnum<ElementChange> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_decision, 0);
 
 /**
  * The answer to an action.
@@ -437,7 +579,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum gatehouse.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 0);
+  enumDesc(file_gatehouse_v1_decision, 1);
 
 /**
  * What a rule does when it holds.
@@ -479,6 +621,20 @@ export const Effect = {
    * @generated from enum value: EFFECT_FLAG = 4;
    */
   FLAG: 4,
+
+  /**
+   * Pretend to the sender of a message that it was sent, do not send it, and ask no further rule.
+   *
+   * @generated from enum value: EFFECT_DISCARD = 5;
+   */
+  DISCARD: 5,
+
+  /**
+   * Change what is sent, and go on.
+   *
+   * @generated from enum value: EFFECT_REWRITE = 6;
+   */
+  REWRITE: 6,
 } as const;
 
 /**
@@ -492,7 +648,7 @@ export type Effect = (typeof Effect)[keyof typeof Effect] | UnknownEnum;
  * Describes the enum gatehouse.v1.Effect.
  */
 export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 1);
+  enumDesc(file_gatehouse_v1_decision, 2);
 
 /**
  * Whether a rule counts.
@@ -533,7 +689,7 @@ export type RuleMode = (typeof RuleMode)[keyof typeof RuleMode] | UnknownEnum;
  * Describes the enum gatehouse.v1.RuleMode.
  */
 export const RuleModeSchema: GenEnum<RuleMode> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 2);
+  enumDesc(file_gatehouse_v1_decision, 3);
 
 /**
  * How serious a flag is.
@@ -581,5 +737,5 @@ export type Severity = (typeof Severity)[keyof typeof Severity] | UnknownEnum;
  * Describes the enum gatehouse.v1.Severity.
  */
 export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 3);
+  enumDesc(file_gatehouse_v1_decision, 4);
 

@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
+import type { MessageElement } from "./message_element_pb.ts";
+import { file_gatehouse_v1_message_element } from "./message_element_pb.ts";
 import type { Origin } from "./origin_pb.ts";
 import { file_gatehouse_v1_origin } from "./origin_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/event.proto.
  */
 export const file_gatehouse_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQipQEKEFN1YnNjcmliZXJzQWRkZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSNwoLc3Vic2NyaWJlcnMYAyADKAlCIrpIH5IBHAgBEGQiFnIUIAEoIDIOXltceDIwLVx4N0VdKiQipwEKElN1YnNjcmliZXJzUmVtb3ZlZBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCKKBAoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIAEIHCgVldmVudGIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQipQEKEFN1YnNjcmliZXJzQWRkZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSNwoLc3Vic2NyaWJlcnMYAyADKAlCIrpIH5IBHAgBEGQiFnIUIAEoIDIOXltceDIwLVx4N0VdKiQipwEKElN1YnNjcmliZXJzUmVtb3ZlZBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCKZAgoLTWVzc2FnZVNlbnQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBItCgttZXNzYWdlX2tleRgCIAEoCUIYukgVchMogAEyDl5bXHgyMC1ceDdFXSokEjAKDG1lc3NhZ2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb25saW5lX29ubHkYBCABKAgSOQoIZWxlbWVudHMYBSADKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZUVsZW1lbnRCCbpIBpIBAxDoBxIqCgtjdXN0b21fZGF0YRgGIAEoCUIVukgSchAogIAEMgpeW15ceDAwXSokIn4KEU1lc3NhZ2VzV2l0aGRyYXduEi0KCmFjY291bnRfaWQYASABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQSOgoMbWVzc2FnZV9rZXlzGAIgAygJQiS6SCGSAR4IARDoByIXchUgASiAATIOXltceDIwLVx4N0VdKiQi/AQKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg4KBmFwcF9pZBgCIAEoDRISCgpyZXF1ZXN0X2lkGAMgASgJEiQKBm9yaWdpbhgEIAEoCzIULmdhdGVob3VzZS52MS5PcmlnaW4SLgoKZXZlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVjZWl2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3Cg9hY2NvdW50X2NyZWF0ZWQYCiABKAsyHC5nYXRlaG91c2UudjEuQWNjb3VudENyZWF0ZWRIABJGChdhY2NvdW50X3Byb2ZpbGVfY2hhbmdlZBgLIAEoCzIjLmdhdGVob3VzZS52MS5BY2NvdW50UHJvZmlsZUNoYW5nZWRIABI7ChFhY2NvdW50X2Rlc3Ryb3llZBgMIAEoCzIeLmdhdGVob3VzZS52MS5BY2NvdW50RGVzdHJveWVkSAASOwoRc3Vic2NyaWJlcnNfYWRkZWQYDSABKAsyHi5nYXRlaG91c2UudjEuU3Vic2NyaWJlcnNBZGRlZEgAEj8KE3N1YnNjcmliZXJzX3JlbW92ZWQYDiABKAsyIC5nYXRlaG91c2UudjEuU3Vic2NyaWJlcnNSZW1vdmVkSAASMQoMbWVzc2FnZV9zZW50GBAgASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASPQoSbWVzc2FnZXNfd2l0aGRyYXduGBEgASgLMh8uZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VzV2l0aGRyYXduSABCBwoFZXZlbnRiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_message_element, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An Official Account was created. From the webhook "After a Official Account Is Created".
@@ -222,6 +224,91 @@ export const SubscribersRemovedSchema: GenMessage<SubscribersRemoved> = /*@__PUR
   messageDesc(file_gatehouse_v1_event, 4);
 
 /**
+ * An Official Account has sent a message. From the webhook "Callback After Sending an Official Account Message".
+ *
+ * @generated from message gatehouse.v1.MessageSent
+ */
+export type MessageSent = Message<"gatehouse.v1.MessageSent"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * The message's key (`MsgKey`), by which it can be withdrawn: at most 128 bytes of printable ASCII. Empty when the caller does not say, as may
+   * be for a message that is kept nowhere.
+   *
+   * @generated from field: string message_key = 2;
+   */
+  messageKey: string;
+
+  /**
+   * When it was sent, by Chat's clock, to the second (`MsgTime`). Not set when the caller does not say.
+   *
+   * @generated from field: google.protobuf.Timestamp message_time = 3;
+   */
+  messageTime?: Timestamp | undefined;
+
+  /**
+   * Whether it was for those who were online, and is kept nowhere (`OnlineOnlyFlag`).
+   *
+   * @generated from field: bool online_only = 4;
+   */
+  onlineOnly: boolean;
+
+  /**
+   * What it consists of, in order (`MsgBody`): at most 1000 elements, each with raw_json or content, together at most 64 KiB of JSON.
+   *
+   * @generated from field: repeated gatehouse.v1.MessageElement elements = 5;
+   */
+  elements: MessageElement[];
+
+  /**
+   * What the app sent along with it (`CloudCustomData`): at most 64 KiB of UTF-8 without NUL.
+   *
+   * @generated from field: string custom_data = 6;
+   */
+  customData: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.MessageSent.
+ * Use `create(MessageSentSchema)` to create a new message.
+ */
+export const MessageSentSchema: GenMessage<MessageSent> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_event, 5);
+
+/**
+ * Messages of an Official Account were withdrawn. From the webhook "Webhook After Recalling Official Account Messages".
+ *
+ * @generated from message gatehouse.v1.MessagesWithdrawn
+ */
+export type MessagesWithdrawn = Message<"gatehouse.v1.MessagesWithdrawn"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Which messages, by their keys (`WithdrawMsgList`): 1 to 1000, each 1 to 128 bytes of printable ASCII.
+   *
+   * @generated from field: repeated string message_keys = 2;
+   */
+  messageKeys: string[];
+};
+
+/**
+ * Describes the message gatehouse.v1.MessagesWithdrawn.
+ * Use `create(MessagesWithdrawnSchema)` to create a new message.
+ */
+export const MessagesWithdrawnSchema: GenMessage<MessagesWithdrawn> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_event, 6);
+
+/**
  * Something that has happened, as it was recorded.
  *
  * @generated from message gatehouse.v1.Event
@@ -314,6 +401,22 @@ export type Event = Message<"gatehouse.v1.Event"> & {
      */
     value: SubscribersRemoved;
     case: "subscribersRemoved";
+  } | {
+    /**
+     * A message was sent.
+     *
+     * @generated from field: gatehouse.v1.MessageSent message_sent = 16;
+     */
+    value: MessageSent;
+    case: "messageSent";
+  } | {
+    /**
+     * Messages were withdrawn.
+     *
+     * @generated from field: gatehouse.v1.MessagesWithdrawn messages_withdrawn = 17;
+     */
+    value: MessagesWithdrawn;
+    case: "messagesWithdrawn";
   } | { case: undefined; value?: undefined };
 };
 
@@ -322,5 +425,5 @@ export type Event = Message<"gatehouse.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_event, 5);
+  messageDesc(file_gatehouse_v1_event, 7);
 

@@ -6,11 +6,11 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_gatehouse_v1_access } from "./access_pb.ts";
-import type { AddSubscribers, CreateAccount } from "./action_pb.ts";
+import type { AddSubscribers, CreateAccount, SendMessage } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
 import type { Decision } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
-import type { AccountCreated, AccountDestroyed, AccountProfileChanged, SubscribersAdded, SubscribersRemoved } from "./event_pb.ts";
+import type { AccountCreated, AccountDestroyed, AccountProfileChanged, MessageSent, MessagesWithdrawn, SubscribersAdded, SubscribersRemoved } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Origin } from "./origin_pb.ts";
 import { file_gatehouse_v1_origin } from "./origin_pb.ts";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/moderation_service.proto.
  */
 export const file_gatehouse_v1_moderation_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEivgIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24i+AMKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIMrEBChFNb2RlcmF0aW9uU2VydmljZRJNCgZEZWNpZGUSGy5nYXRlaG91c2UudjEuRGVjaWRlUmVxdWVzdBocLmdhdGVob3VzZS52MS5EZWNpZGVSZXNwb25zZSIIysEYBAgCEAESTQoGUmVjb3JkEhsuZ2F0ZWhvdXNlLnYxLlJlY29yZFJlcXVlc3QaHC5nYXRlaG91c2UudjEuUmVjb3JkUmVzcG9uc2UiCMrBGAQIAhABYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8QIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjEKDHNlbmRfbWVzc2FnZRgMIAEoCzIZLmdhdGVob3VzZS52MS5TZW5kTWVzc2FnZUgAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24i6gQKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIABIxCgxtZXNzYWdlX3NlbnQYECABKAsyGS5nYXRlaG91c2UudjEuTWVzc2FnZVNlbnRIABI9ChJtZXNzYWdlc193aXRoZHJhd24YESABKAsyHy5nYXRlaG91c2UudjEuTWVzc2FnZXNXaXRoZHJhd25IAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIMrEBChFNb2RlcmF0aW9uU2VydmljZRJNCgZEZWNpZGUSGy5nYXRlaG91c2UudjEuRGVjaWRlUmVxdWVzdBocLmdhdGVob3VzZS52MS5EZWNpZGVSZXNwb25zZSIIysEYBAgCEAESTQoGUmVjb3JkEhsuZ2F0ZWhvdXNlLnYxLlJlY29yZFJlcXVlc3QaHC5nYXRlaG91c2UudjEuUmVjb3JkUmVzcG9uc2UiCMrBGAQIAhABYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An action to decide on.
@@ -87,6 +87,14 @@ export type DecideRequest = Message<"gatehouse.v1.DecideRequest"> & {
      */
     value: AddSubscribers;
     case: "addSubscribers";
+  } | {
+    /**
+     * Send a message to the subscribers of an account.
+     *
+     * @generated from field: gatehouse.v1.SendMessage send_message = 12;
+     */
+    value: SendMessage;
+    case: "sendMessage";
   } | { case: undefined; value?: undefined };
 };
 
@@ -198,6 +206,22 @@ export type RecordRequest = Message<"gatehouse.v1.RecordRequest"> & {
      */
     value: SubscribersRemoved;
     case: "subscribersRemoved";
+  } | {
+    /**
+     * A message was sent.
+     *
+     * @generated from field: gatehouse.v1.MessageSent message_sent = 16;
+     */
+    value: MessageSent;
+    case: "messageSent";
+  } | {
+    /**
+     * Messages were withdrawn.
+     *
+     * @generated from field: gatehouse.v1.MessagesWithdrawn messages_withdrawn = 17;
+     */
+    value: MessagesWithdrawn;
+    case: "messagesWithdrawn";
   } | { case: undefined; value?: undefined };
 };
 

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/policy.proto.
  */
 export const file_gatehouse_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChlnYXRlaG91c2UvdjEvcG9saWN5LnByb3RvEgxnYXRlaG91c2UudjEisAIKBlBvbGljeRIXCgRuYW1lGAEgASgJQgm6SAZyBCABKGQSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPElEKBWxpc3RzGAMgAygLMh8uZ2F0ZWhvdXNlLnYxLlBvbGljeS5MaXN0c0VudHJ5QiG6SB6aARsQZCIXchUoQDIRXlthLXpdW2EtejAtOV9dKiQSJwoHZGVmYXVsdBgEIAEoCzIWLmdhdGVob3VzZS52MS5EZWZhdWx0cxIsCgVydWxlcxgFIAMoCzISLmdhdGVob3VzZS52MS5SdWxlQgm6SAaSAQMQ6AcaRAoKTGlzdHNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nYXRlaG91c2UudjEuTGlzdFNwZWM6AjgBIlkKCExpc3RTcGVjEi4KBGtpbmQYASABKA4yFi5nYXRlaG91c2UudjEuTGlzdEtpbmRCCLpIBYIBAhABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyj0AyKBAQoIRGVmYXVsdHMSOQoOY3JlYXRlX2FjY291bnQYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAxI6Cg9hZGRfc3Vic2NyaWJlcnMYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAyL+AgoEUnVsZRIxCgJpZBgBIAEoCUIlukgiciAoQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMo0A8SFgoCb24YAyADKAlCCrpIB5IBBAgBEBQSFgoEd2hlbhgEIAEoCUIIukgFcgMooB8SKAoEdGhlbhgFIAEoCzISLmdhdGVob3VzZS52MS5UaGVuQga6SAPIAQESLgoEbW9kZRgGIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZUIIukgFggECEAESMQoIb25fZXJyb3IYByABKA4yFS5nYXRlaG91c2UudjEuT25FcnJvckIIukgFggECEAESOAoGbGFiZWxzGAggAygLMh4uZ2F0ZWhvdXNlLnYxLlJ1bGUuTGFiZWxzRW50cnlCCLpIBZoBAhAUGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEirQEKBFRoZW4SJAoFYWxsb3cYASABKAsyEy5nYXRlaG91c2UudjEuQWxsb3dIABIiCgRkZW55GAIgASgLMhIuZ2F0ZWhvdXNlLnYxLkRlbnlIABImCgZyZWZ1c2UYAyABKAsyFC5nYXRlaG91c2UudjEuUmVmdXNlSAASIgoEZmxhZxgEIAEoCzISLmdhdGVob3VzZS52MS5GbGFnSABCDwoGZWZmZWN0EgW6SAIIASIHCgVBbGxvdyKqAQoERGVueRIMCgRjb2RlGAEgASgFEhkKB21lc3NhZ2UYAiABKAlCCLpIBXIDKOgHEkQKDHRyYW5zbGF0aW9ucxgDIAMoCzIkLmdhdGVob3VzZS52MS5EZW55LlRyYW5zbGF0aW9uc0VudHJ5Qgi6SAWaAQIQMhozChFUcmFuc2xhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgZSZWZ1c2USGQoHbWVzc2FnZRgBIAEoCUIIukgFcgMo6AcSRgoMdHJhbnNsYXRpb25zGAIgAygLMiYuZ2F0ZWhvdXNlLnYxLlJlZnVzZS5UcmFuc2xhdGlvbnNFbnRyeUIIukgFmgECEDIaMwoRVHJhbnNsYXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6CgRGbGFnEjIKCHNldmVyaXR5GAEgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Qgi6SAWCAQIQASpKCgdPbkVycm9yEhgKFE9OX0VSUk9SX1VOU1BFQ0lGSUVEEAASEgoOT05fRVJST1JfQVBQTFkQARIRCg1PTl9FUlJPUl9TS0lQEAJiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_decision, file_gatehouse_v1_list_service]);
+  fileDesc("ChlnYXRlaG91c2UvdjEvcG9saWN5LnByb3RvEgxnYXRlaG91c2UudjEisAIKBlBvbGljeRIXCgRuYW1lGAEgASgJQgm6SAZyBCABKGQSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPElEKBWxpc3RzGAMgAygLMh8uZ2F0ZWhvdXNlLnYxLlBvbGljeS5MaXN0c0VudHJ5QiG6SB6aARsQZCIXchUoQDIRXlthLXpdW2EtejAtOV9dKiQSJwoHZGVmYXVsdBgEIAEoCzIWLmdhdGVob3VzZS52MS5EZWZhdWx0cxIsCgVydWxlcxgFIAMoCzISLmdhdGVob3VzZS52MS5SdWxlQgm6SAaSAQMQ6AcaRAoKTGlzdHNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nYXRlaG91c2UudjEuTGlzdFNwZWM6AjgBIlkKCExpc3RTcGVjEi4KBGtpbmQYASABKA4yFi5nYXRlaG91c2UudjEuTGlzdEtpbmRCCLpIBYIBAhABEh0KC2Rlc2NyaXB0aW9uGAIgASgJQgi6SAVyAyj0AyK6AQoIRGVmYXVsdHMSOQoOY3JlYXRlX2FjY291bnQYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAxI6Cg9hZGRfc3Vic2NyaWJlcnMYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAxI3CgxzZW5kX21lc3NhZ2UYAyABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgAyL+AgoEUnVsZRIxCgJpZBgBIAEoCUIlukgiciAoQDIcXltBLVphLXowLTldW0EtWmEtejAtOS5fLV0qJBIdCgtkZXNjcmlwdGlvbhgCIAEoCUIIukgFcgMo0A8SFgoCb24YAyADKAlCCrpIB5IBBAgBEBQSFgoEd2hlbhgEIAEoCUIIukgFcgMooB8SKAoEdGhlbhgFIAEoCzISLmdhdGVob3VzZS52MS5UaGVuQga6SAPIAQESLgoEbW9kZRgGIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZUIIukgFggECEAESMQoIb25fZXJyb3IYByABKA4yFS5nYXRlaG91c2UudjEuT25FcnJvckIIukgFggECEAESOAoGbGFiZWxzGAggAygLMh4uZ2F0ZWhvdXNlLnYxLlJ1bGUuTGFiZWxzRW50cnlCCLpIBZoBAhAUGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEigQIKBFRoZW4SJAoFYWxsb3cYASABKAsyEy5nYXRlaG91c2UudjEuQWxsb3dIABIiCgRkZW55GAIgASgLMhIuZ2F0ZWhvdXNlLnYxLkRlbnlIABImCgZyZWZ1c2UYAyABKAsyFC5nYXRlaG91c2UudjEuUmVmdXNlSAASIgoEZmxhZxgEIAEoCzISLmdhdGVob3VzZS52MS5GbGFnSAASKAoHZGlzY2FyZBgFIAEoCzIVLmdhdGVob3VzZS52MS5EaXNjYXJkSAASKAoHcmV3cml0ZRgGIAEoCzIVLmdhdGVob3VzZS52MS5SZXdyaXRlSABCDwoGZWZmZWN0EgW6SAIIASIHCgVBbGxvdyKqAQoERGVueRIMCgRjb2RlGAEgASgFEhkKB21lc3NhZ2UYAiABKAlCCLpIBXIDKOgHEkQKDHRyYW5zbGF0aW9ucxgDIAMoCzIkLmdhdGVob3VzZS52MS5EZW55LlRyYW5zbGF0aW9uc0VudHJ5Qgi6SAWaAQIQMhozChFUcmFuc2xhdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgZSZWZ1c2USGQoHbWVzc2FnZRgBIAEoCUIIukgFcgMo6AcSRgoMdHJhbnNsYXRpb25zGAIgAygLMiYuZ2F0ZWhvdXNlLnYxLlJlZnVzZS5UcmFuc2xhdGlvbnNFbnRyeUIIukgFmgECEDIaMwoRVHJhbnNsYXRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI6CgRGbGFnEjIKCHNldmVyaXR5GAEgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Qgi6SAWCAQIQASIJCgdEaXNjYXJkInkKB1Jld3JpdGUSJAoGcmVtb3ZlGAEgASgLMhQuZ2F0ZWhvdXNlLnYxLlJlbW92ZRIgCgRtYXNrGAIgASgLMhIuZ2F0ZWhvdXNlLnYxLk1hc2sSJgoHcmVwbGFjZRgDIAEoCzIVLmdhdGVob3VzZS52MS5SZXBsYWNlIksKBE1hc2sSFwoEbGlzdBgBIAEoCUIJukgGcgQgAShAEhUKBHdpdGgYAiABKAlCB7pIBHICKCASEwoLbG9va19hbGlrZXMYAyABKAgiTQoHUmVwbGFjZRIVCgRsaXN0GAEgASgJQge6SARyAihAEhYKBHdpdGgYAiABKAlCCLpIBXIDKOgHEhMKC2xvb2tfYWxpa2VzGAMgASgIIkYKBlJlbW92ZRInCg1lbGVtZW50X3R5cGVzGAEgAygJQhC6SA2SAQoQFCIGcgQgAShAEhMKC2N1c3RvbV9kYXRhGAIgASgIKkoKB09uRXJyb3ISGAoUT05fRVJST1JfVU5TUEVDSUZJRUQQABISCg5PTl9FUlJPUl9BUFBMWRABEhEKDU9OX0VSUk9SX1NLSVAQAmIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_decision, file_gatehouse_v1_list_service]);
 
 /**
  * A policy as people write it, in YAML or JSON: an ordered list of rules. Field names are written as here, enum values in lower case without
@@ -115,6 +115,13 @@ export type Defaults = Message<"gatehouse.v1.Defaults"> & {
    * @generated from field: gatehouse.v1.Verdict add_subscribers = 2;
    */
   addSubscribers: Verdict;
+
+  /**
+   * For messages.
+   *
+   * @generated from field: gatehouse.v1.Verdict send_message = 3;
+   */
+  sendMessage: Verdict;
 };
 
 /**
@@ -145,8 +152,8 @@ export type Rule = Message<"gatehouse.v1.Rule"> & {
   description: string;
 
   /**
-   * What it is asked for: the actions create_account and add_subscribers, the events account_created and account_profile_changed. An event
-   * cannot be denied any more: there a deny flags.
+   * What it is asked for: the actions create_account, add_subscribers and send_message, the events account_created, account_profile_changed and
+   * message_sent. An event cannot be denied any more: there a deny flags, and so do discard and rewrite.
    *
    * @generated from field: repeated string on = 3;
    */
@@ -238,6 +245,22 @@ export type Then = Message<"gatehouse.v1.Then"> & {
      */
     value: Flag;
     case: "flag";
+  } | {
+    /**
+     * Pretend to the sender of a message that it was sent, do not send it, and ask no further rule.
+     *
+     * @generated from field: gatehouse.v1.Discard discard = 5;
+     */
+    value: Discard;
+    case: "discard";
+  } | {
+    /**
+     * Change what is sent, and go on.
+     *
+     * @generated from field: gatehouse.v1.Rewrite rewrite = 6;
+     */
+    value: Rewrite;
+    case: "rewrite";
   } | { case: undefined; value?: undefined };
 };
 
@@ -346,6 +369,156 @@ export type Flag = Message<"gatehouse.v1.Flag"> & {
  */
 export const FlagSchema: GenMessage<Flag> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_policy, 8);
+
+/**
+ * Pretend to the sender of a message that it was sent. On an event: flag, with severity high.
+ *
+ * @generated from message gatehouse.v1.Discard
+ */
+export type Discard = Message<"gatehouse.v1.Discard"> & {
+};
+
+/**
+ * Describes the message gatehouse.v1.Discard.
+ * Use `create(DiscardSchema)` to create a new message.
+ */
+export const DiscardSchema: GenMessage<Discard> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy, 9);
+
+/**
+ * Change a message: first what is to be removed goes, then text is masked, then replaced. The next rules are asked about the message as it
+ * came; the rewrites of several rules are done one after the other, in the policy's order, when the message is allowed. On an event: flag, with
+ * severity high.
+ *
+ * @generated from message gatehouse.v1.Rewrite
+ */
+export type Rewrite = Message<"gatehouse.v1.Rewrite"> & {
+  /**
+   * Elements and data that do not go out.
+   *
+   * @generated from field: gatehouse.v1.Remove remove = 1;
+   */
+  remove?: Remove | undefined;
+
+  /**
+   * Text that is hidden character by character.
+   *
+   * @generated from field: gatehouse.v1.Mask mask = 2;
+   */
+  mask?: Mask | undefined;
+
+  /**
+   * Text that other text stands in for.
+   *
+   * @generated from field: gatehouse.v1.Replace replace = 3;
+   */
+  replace?: Replace | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.Rewrite.
+ * Use `create(RewriteSchema)` to create a new message.
+ */
+export const RewriteSchema: GenMessage<Rewrite> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy, 10);
+
+/**
+ * Hide what a list finds in the text of a message, one mark for each character as people see them; white space stays.
+ *
+ * @generated from message gatehouse.v1.Mask
+ */
+export type Mask = Message<"gatehouse.v1.Mask"> & {
+  /**
+   * The pattern list: 1 to 64 bytes.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+
+  /**
+   * The mark, one character as people see them; at most 32 bytes. Empty: `*`.
+   *
+   * @generated from field: string with = 2;
+   */
+  with: string;
+
+  /**
+   * True: see through letters that look like others, as matchesList(skeleton(text), …) does.
+   *
+   * @generated from field: bool look_alikes = 3;
+   */
+  lookAlikes: boolean;
+};
+
+/**
+ * Describes the message gatehouse.v1.Mask.
+ * Use `create(MaskSchema)` to create a new message.
+ */
+export const MaskSchema: GenMessage<Mask> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy, 11);
+
+/**
+ * Put a text in the place of what a list finds in the text of a message, or of the whole message.
+ *
+ * @generated from message gatehouse.v1.Replace
+ */
+export type Replace = Message<"gatehouse.v1.Replace"> & {
+  /**
+   * The pattern list; at most 64 bytes. Empty: the whole message becomes one text element.
+   *
+   * @generated from field: string list = 1;
+   */
+  list: string;
+
+  /**
+   * The text; at most 1000 bytes, with a list at most 100. Empty, which only goes with a list: what is found is cut out.
+   *
+   * @generated from field: string with = 2;
+   */
+  with: string;
+
+  /**
+   * True: see through letters that look like others, as matchesList(skeleton(text), …) does.
+   *
+   * @generated from field: bool look_alikes = 3;
+   */
+  lookAlikes: boolean;
+};
+
+/**
+ * Describes the message gatehouse.v1.Replace.
+ * Use `create(ReplaceSchema)` to create a new message.
+ */
+export const ReplaceSchema: GenMessage<Replace> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy, 12);
+
+/**
+ * Leave something out of a message.
+ *
+ * @generated from message gatehouse.v1.Remove
+ */
+export type Remove = Message<"gatehouse.v1.Remove"> & {
+  /**
+   * Elements of these types, such as TIMCustomElem: at most 20, each 1 to 64 bytes.
+   *
+   * @generated from field: repeated string element_types = 1;
+   */
+  elementTypes: string[];
+
+  /**
+   * The custom data.
+   *
+   * @generated from field: bool custom_data = 2;
+   */
+  customData: boolean;
+};
+
+/**
+ * Describes the message gatehouse.v1.Remove.
+ * Use `create(RemoveSchema)` to create a new message.
+ */
+export const RemoveSchema: GenMessage<Remove> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy, 13);
 
 /**
  * What happens when a rule's condition cannot be evaluated.

@@ -5,11 +5,11 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
-import type { AddSubscribers, CreateAccount } from "./action_pb.ts";
+import type { AddSubscribers, CreateAccount, SendMessage } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
 import type { Severity, Verdict } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
-import type { AccountCreated, AccountProfileChanged } from "./event_pb.ts";
+import type { AccountCreated, AccountProfileChanged, MessageSent } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/policy_suite.proto.
  */
 export const file_gatehouse_v1_policy_suite: GenFile = /*@__PURE__*/
-  fileDesc("Ch9nYXRlaG91c2UvdjEvcG9saWN5X3N1aXRlLnByb3RvEgxnYXRlaG91c2UudjEipQEKC1BvbGljeVN1aXRlEhgKBnBvbGljeRgBIAEoCUIIukgFcgMo6AcSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPEicKBWdpdmVuGAMgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNAoFdGVzdHMYBCADKAsyGC5nYXRlaG91c2UudjEuUG9saWN5VGVzdEILukgIkgEFCAEQiCcixgYKClN1aXRlV29ybGQSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgZhcHBfaWQYAiABKA1CB7pIBCoCKAFIAIgBARIcCgZsb2NhbGUYAyABKAlCB7pIBHICKGRIAYgBARIeCghwbGF0Zm9ybRgEIAEoCUIHukgEcgIoQEgCiAEBEh8KCWNsaWVudF9pcBgFIAEoCUIHukgEcgIoQEgDiAEBEjIKBWxpc3RzGAYgAygLMiMuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGlzdHNFbnRyeRJBCg1saXZlX2FjY291bnRzGAcgAygLMiouZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGl2ZUFjY291bnRzRW50cnkSIwoMbmFtZXNfaW5fdXNlGAggAygJQg26SAqSAQciBXIDKJYBEiYKBXJhdGVzGAkgAygLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlUmF0ZRJCCg1zdWJzY3JpcHRpb25zGAogAygLMisuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaXB0aW9uc0VudHJ5Ej4KC3N1YnNjcmliZXJzGAsgAygLMikuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaWJlcnNFbnRyeRIzCgpzdWJzY3JpYmVkGAwgAygLMh8uZ2F0ZWhvdXNlLnYxLlN1aXRlU3Vic2NyaXB0aW9uGkUKCkxpc3RzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlTGlzdDoCOAEaMwoRTGl2ZUFjY291bnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ARo0ChJTdWJzY3JpcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ARoyChBTdWJzY3JpYmVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAFCCQoHX2FwcF9pZEIJCgdfbG9jYWxlQgsKCV9wbGF0Zm9ybUIMCgpfY2xpZW50X2lwIi0KCVN1aXRlTGlzdBIgCgdlbnRyaWVzGAEgAygJQg+6SAySAQkiB3IFIAEo9AMiRwoRU3VpdGVTdWJzY3JpcHRpb24SFQoEdXNlchgBIAEoCUIHukgEcgIgARIbCgphY2NvdW50X2lkGAIgASgJQge6SARyAiABInQKCVN1aXRlUmF0ZRIXCgZhY3Rpb24YASABKAlCB7pIBHICIAESFAoDa2V5GAIgASgJQge6SARyAiABEikKBndpbmRvdxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgVjb3VudBgEIAEoDSKBAwoKUG9saWN5VGVzdBIYCgRuYW1lGAEgASgJQgq6SAdyBSABKMgBEicKBWdpdmVuGAIgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjcKD2FjY291bnRfY3JlYXRlZBgMIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGA0gASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEi0KBHdhbnQYFCABKAsyFy5nYXRlaG91c2UudjEuU3VpdGVXYW50Qga6SAPIAQFCEAoHc3ViamVjdBIFukgCCAEirQIKCVN1aXRlV2FudBIwCgd2ZXJkaWN0GAEgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3RCCLpIBYIBAhABEhEKBGNvZGUYAiABKAVIAIgBARIUCgdtZXNzYWdlGAMgASgJSAGIAQESKQoHcmVmdXNlZBgEIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEikKB21hdGNoZXMYBSABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVOYW1lcxIxCg9tYXRjaGVzX2luY2x1ZGUYBiABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVOYW1lcxInCgVmbGFncxgHIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZUZsYWdzQgcKBV9jb2RlQgoKCF9tZXNzYWdlIhsKClN1aXRlTmFtZXMSDQoFbmFtZXMYASADKAkilQEKClN1aXRlRmxhZ3MSPAoKc2V2ZXJpdGllcxgBIAMoCzIoLmdhdGVob3VzZS52MS5TdWl0ZUZsYWdzLlNldmVyaXRpZXNFbnRyeRpJCg9TZXZlcml0aWVzRW50cnkSCwoDa2V5GAEgASgJEiUKBXZhbHVlGAIgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5OgI4AWIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("Ch9nYXRlaG91c2UvdjEvcG9saWN5X3N1aXRlLnByb3RvEgxnYXRlaG91c2UudjEipQEKC1BvbGljeVN1aXRlEhgKBnBvbGljeRgBIAEoCUIIukgFcgMo6AcSHQoLZGVzY3JpcHRpb24YAiABKAlCCLpIBXIDKNAPEicKBWdpdmVuGAMgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQSNAoFdGVzdHMYBCADKAsyGC5nYXRlaG91c2UudjEuUG9saWN5VGVzdEILukgIkgEFCAEQiCci7wcKClN1aXRlV29ybGQSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIcCgZhcHBfaWQYAiABKA1CB7pIBCoCKAFIAIgBARIcCgZsb2NhbGUYAyABKAlCB7pIBHICKGRIAYgBARIeCghwbGF0Zm9ybRgEIAEoCUIHukgEcgIoQEgCiAEBEh8KCWNsaWVudF9pcBgFIAEoCUIHukgEcgIoQEgDiAEBEjIKBWxpc3RzGAYgAygLMiMuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGlzdHNFbnRyeRJBCg1saXZlX2FjY291bnRzGAcgAygLMiouZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuTGl2ZUFjY291bnRzRW50cnkSIwoMbmFtZXNfaW5fdXNlGAggAygJQg26SAqSAQciBXIDKJYBEiYKBXJhdGVzGAkgAygLMhcuZ2F0ZWhvdXNlLnYxLlN1aXRlUmF0ZRJCCg1zdWJzY3JpcHRpb25zGAogAygLMisuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaXB0aW9uc0VudHJ5Ej4KC3N1YnNjcmliZXJzGAsgAygLMikuZ2F0ZWhvdXNlLnYxLlN1aXRlV29ybGQuU3Vic2NyaWJlcnNFbnRyeRIzCgpzdWJzY3JpYmVkGAwgAygLMh8uZ2F0ZWhvdXNlLnYxLlN1aXRlU3Vic2NyaXB0aW9uEkEKDW1lc3NhZ2VzX3NlbnQYFCADKAsyKi5nYXRlaG91c2UudjEuU3VpdGVXb3JsZC5NZXNzYWdlc1NlbnRFbnRyeRIvCgpzYW1lX3RleHRzGBUgAygLMhsuZ2F0ZWhvdXNlLnYxLlN1aXRlU2FtZVRleHQaRQoKTGlzdHNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5nYXRlaG91c2UudjEuU3VpdGVMaXN0OgI4ARozChFMaXZlQWNjb3VudHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjQKElN1YnNjcmlwdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGjIKEFN1YnNjcmliZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4ARozChFNZXNzYWdlc1NlbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBQgkKB19hcHBfaWRCCQoHX2xvY2FsZUILCglfcGxhdGZvcm1CDAoKX2NsaWVudF9pcCItCglTdWl0ZUxpc3QSIAoHZW50cmllcxgBIAMoCUIPukgMkgEJIgdyBSABKPQDIkcKEVN1aXRlU3Vic2NyaXB0aW9uEhUKBHVzZXIYASABKAlCB7pIBHICIAESGwoKYWNjb3VudF9pZBgCIAEoCUIHukgEcgIgASJ0CglTdWl0ZVJhdGUSFwoGYWN0aW9uGAEgASgJQge6SARyAiABEhQKA2tleRgCIAEoCUIHukgEcgIgARIpCgZ3aW5kb3cYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFY291bnQYBCABKA0ifQoNU3VpdGVTYW1lVGV4dBIbCgphY2NvdW50X2lkGAEgASgJQge6SARyAiABEhUKBHRleHQYAiABKAlCB7pIBHICIAESKQoGd2luZG93GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWNvdW50GAQgASgNIucDCgpQb2xpY3lUZXN0EhgKBG5hbWUYASABKAlCCrpIB3IFIAEoyAESJwoFZ2l2ZW4YAiABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVXb3JsZBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASMQoMc2VuZF9tZXNzYWdlGA4gASgLMhkuZ2F0ZWhvdXNlLnYxLlNlbmRNZXNzYWdlSAASMQoMbWVzc2FnZV9zZW50GA8gASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASLQoEd2FudBgUIAEoCzIXLmdhdGVob3VzZS52MS5TdWl0ZVdhbnRCBrpIA8gBAUIQCgdzdWJqZWN0EgW6SAIIASKkAwoJU3VpdGVXYW50EjAKB3ZlcmRpY3QYASABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIIukgFggECEAESEQoEY29kZRgCIAEoBUgAiAEBEhQKB21lc3NhZ2UYAyABKAlIAYgBARIpCgdyZWZ1c2VkGAQgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlTmFtZXMSKQoHbWF0Y2hlcxgFIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEjEKD21hdGNoZXNfaW5jbHVkZRgGIAEoCzIYLmdhdGVob3VzZS52MS5TdWl0ZU5hbWVzEicKBWZsYWdzGAcgASgLMhguZ2F0ZWhvdXNlLnYxLlN1aXRlRmxhZ3MSEQoEdGV4dBgIIAEoCUgCiAEBEi8KDWVsZW1lbnRfdHlwZXMYCSABKAsyGC5nYXRlaG91c2UudjEuU3VpdGVOYW1lcxIYCgtjdXN0b21fZGF0YRgKIAEoCUgDiAEBQgcKBV9jb2RlQgoKCF9tZXNzYWdlQgcKBV90ZXh0Qg4KDF9jdXN0b21fZGF0YSIbCgpTdWl0ZU5hbWVzEg0KBW5hbWVzGAEgAygJIpUBCgpTdWl0ZUZsYWdzEjwKCnNldmVyaXRpZXMYASADKAsyKC5nYXRlaG91c2UudjEuU3VpdGVGbGFncy5TZXZlcml0aWVzRW50cnkaSQoPU2V2ZXJpdGllc0VudHJ5EgsKA2tleRgBIAEoCRIlCgV2YWx1ZRgCIAEoDjIWLmdhdGVob3VzZS52MS5TZXZlcml0eToCOAFiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The tests of a policy as people write them, in YAML or JSON. Field names are written as here, enum values in lower case without their
@@ -154,6 +154,20 @@ export type SuiteWorld = Message<"gatehouse.v1.SuiteWorld"> & {
    * @generated from field: repeated gatehouse.v1.SuiteSubscription subscribed = 12;
    */
   subscribed: SuiteSubscription[];
+
+  /**
+   * How many messages accounts have sent, by account id.
+   *
+   * @generated from field: map<string, uint32> messages_sent = 20;
+   */
+  messagesSent: { [key: string]: number };
+
+  /**
+   * What sameTextRate() answers.
+   *
+   * @generated from field: repeated gatehouse.v1.SuiteSameText same_texts = 21;
+   */
+  sameTexts: SuiteSameText[];
 };
 
 /**
@@ -255,6 +269,48 @@ export const SuiteRateSchema: GenMessage<SuiteRate> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_policy_suite, 4);
 
 /**
+ * What sameTextRate() answers to one question.
+ *
+ * @generated from message gatehouse.v1.SuiteSameText
+ */
+export type SuiteSameText = Message<"gatehouse.v1.SuiteSameText"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * The text; any that has the same normal form is the same.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * The window. Not given: every one.
+   *
+   * @generated from field: google.protobuf.Duration window = 3;
+   */
+  window?: Duration | undefined;
+
+  /**
+   * How many.
+   *
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message gatehouse.v1.SuiteSameText.
+ * Use `create(SuiteSameTextSchema)` to create a new message.
+ */
+export const SuiteSameTextSchema: GenMessage<SuiteSameText> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_policy_suite, 5);
+
+/**
  * One test: an action or event, and what the policy must say of it.
  *
  * @generated from message gatehouse.v1.PolicyTest
@@ -312,6 +368,22 @@ export type PolicyTest = Message<"gatehouse.v1.PolicyTest"> & {
      */
     value: AccountProfileChanged;
     case: "accountProfileChanged";
+  } | {
+    /**
+     * An account is about to send a message.
+     *
+     * @generated from field: gatehouse.v1.SendMessage send_message = 14;
+     */
+    value: SendMessage;
+    case: "sendMessage";
+  } | {
+    /**
+     * An account has sent a message.
+     *
+     * @generated from field: gatehouse.v1.MessageSent message_sent = 15;
+     */
+    value: MessageSent;
+    case: "messageSent";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -327,7 +399,7 @@ export type PolicyTest = Message<"gatehouse.v1.PolicyTest"> & {
  * Use `create(PolicyTestSchema)` to create a new message.
  */
 export const PolicyTestSchema: GenMessage<PolicyTest> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 5);
+  messageDesc(file_gatehouse_v1_policy_suite, 6);
 
 /**
  * What a policy must say. Only what is given is compared; for an action, at least the verdict.
@@ -383,6 +455,27 @@ export type SuiteWant = Message<"gatehouse.v1.SuiteWant"> & {
    * @generated from field: gatehouse.v1.SuiteFlags flags = 7;
    */
   flags?: SuiteFlags | undefined;
+
+  /**
+   * The text of the message as it goes out, a line for each element with text.
+   *
+   * @generated from field: optional string text = 8;
+   */
+  text?: string | undefined;
+
+  /**
+   * The types of the elements that go out, in order.
+   *
+   * @generated from field: gatehouse.v1.SuiteNames element_types = 9;
+   */
+  elementTypes?: SuiteNames | undefined;
+
+  /**
+   * The custom data that goes out.
+   *
+   * @generated from field: optional string custom_data = 10;
+   */
+  customData?: string | undefined;
 };
 
 /**
@@ -390,7 +483,7 @@ export type SuiteWant = Message<"gatehouse.v1.SuiteWant"> & {
  * Use `create(SuiteWantSchema)` to create a new message.
  */
 export const SuiteWantSchema: GenMessage<SuiteWant> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 6);
+  messageDesc(file_gatehouse_v1_policy_suite, 7);
 
 /**
  * Names; none of them is something else than not given.
@@ -411,7 +504,7 @@ export type SuiteNames = Message<"gatehouse.v1.SuiteNames"> & {
  * Use `create(SuiteNamesSchema)` to create a new message.
  */
 export const SuiteNamesSchema: GenMessage<SuiteNames> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 7);
+  messageDesc(file_gatehouse_v1_policy_suite, 8);
 
 /**
  * Flags, by rule.
@@ -432,5 +525,5 @@ export type SuiteFlags = Message<"gatehouse.v1.SuiteFlags"> & {
  * Use `create(SuiteFlagsSchema)` to create a new message.
  */
 export const SuiteFlagsSchema: GenMessage<SuiteFlags> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_policy_suite, 8);
+  messageDesc(file_gatehouse_v1_policy_suite, 9);
 

@@ -5,6 +5,7 @@ import {
   AccountRevisionKind,
   AccountState,
   type FieldChange,
+  type Message,
   type TimelineEntry,
   type ValueSource,
 } from "../../../gen/gatehouse/v1/account_service_pb.ts";
@@ -12,6 +13,7 @@ import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { findChanges } from "../../text/text-diff.ts";
 import { describeAction, describeVerdict } from "../decisions.ts";
 import { describeEvent } from "../describe-event.ts";
+import { describeElements } from "../message-elements.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "../text.ts";
 
 /** From this length on a text that changed is shown once, with what went and what came in it. */
@@ -36,6 +38,7 @@ export function describeAccount(account: Account): string {
     ["account", safe(account.accountId)],
     ["app", String(account.appId)],
     ["revision", String(account.revision)],
+    ["messages", `${account.messagesSent} sent, ${account.messagesWithdrawn} withdrawn`],
     ["first event", formatTime(account.firstEventTime)],
     ["last event", formatTime(account.lastEventTime)],
   ]).concat(
@@ -73,6 +76,12 @@ function describeState(account: Account): string {
 export function eventRow(event: Event): string[] {
   const { kind, by, what } = describeEvent(event);
   return [formatTime(event.receiveTime), formatTime(event.eventTime), kind, by, what];
+}
+
+/** A line about a message. */
+export function messageRow({ messageTime, messageKey, withdrawTime, elements, eventId }: Message): string[] {
+  const what = eventId === "" ? "(sending not seen)" : orDash(describeElements(elements));
+  return [formatTime(messageTime), safe(messageKey), formatTime(withdrawTime), what];
 }
 
 /** A revision in lines: what happened, when, by whom, and each field that changed. */

@@ -4,7 +4,7 @@ import { accountOf } from "../account-change.ts";
 import { type AccountPosition, formatAccountPosition, invalidPosition, pageOf, parseAccountPosition } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
 import type { AccountFilter, Accounts, PageRequest } from "../storage.ts";
-import { type AccountRow, recordOfRow, selectAccount } from "./account-rows.ts";
+import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "./account-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 
@@ -44,19 +44,19 @@ export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
   function endOfPart(route: Route, appId: number, after: AccountPosition | undefined): AccountPosition | undefined {
     const select = `SELECT account_id${route.key === undefined ? "" : `, ${route.key}`} FROM accounts`;
     const { sql, values } = statement(select, { ...route, rest: [] }, appId, after);
-    const row = reader.get<AccountRow>(`${sql} LIMIT 1 OFFSET ${accountsPerPart - 1}`, ...values);
+    const row = reader.get<CountedAccountRow>(`${sql} LIMIT 1 OFFSET ${accountsPerPart - 1}`, ...values);
     return row && positionOf(route, appId, row);
   }
 
   function readPart(route: Route, appId: number, after: AccountPosition | undefined, to: AccountPosition | undefined, limit: number) {
-    const { sql, values } = statement(selectAccount, route, appId, after, to);
-    return reader.all<AccountRow>(`${sql} LIMIT ?`, ...values, limit);
+    const { sql, values } = statement(selectCountedAccount, route, appId, after, to);
+    return reader.all<CountedAccountRow>(`${sql} LIMIT ?`, ...values, limit);
   }
 
   return async (filter, page) => {
     const route = routeOf(filter);
     let after = parsePosition(filter, route, page);
-    const found: AccountRow[] = [];
+    const found: CountedAccountRow[] = [];
     const wanted = page.size + 1;
     let parts = 0;
     for (
@@ -154,13 +154,15 @@ function conditionsOf({ lower, upper }: Route["range"]): Condition[] {
 }
 
 /** The account of a row. */
-export function accountOfRow(row: AccountRow): Account {
+export function accountOfRow(row: CountedAccountRow): Account {
   const account = accountOf(row.app_id, row.account_id, recordOfRow(row));
   account.revision = row.revision;
+  account.messagesSent = row.messages_sent;
+  account.messagesWithdrawn = row.messages_withdrawn;
   return account;
 }
 
-function positionOf({ key }: Route, appId: number, row: AccountRow): AccountPosition {
+function positionOf({ key }: Route, appId: number, row: CountedAccountRow): AccountPosition {
   const position = { appId, accountId: row.account_id };
   return key === undefined ? position : { ...position, key: String(row[key]) };
 }

@@ -21,11 +21,20 @@ export interface AccountRow {
   revision: number;
 }
 
+/** A row as `selectCountedAccount` reads it. */
+export interface CountedAccountRow extends AccountRow {
+  messages_sent: number;
+  messages_withdrawn: number;
+}
+
 const columns = `app_id, account_id, owner, name, normalized_name, introduction, face_url, organization, state, created,
     first_event_time, last_event_time, stamps, revision`;
 
 /** Reads whole rows; a WHERE may follow. */
 export const selectAccount = `SELECT ${columns} FROM accounts`;
+
+/** Reads whole rows with their counts, which are written apart from them; a WHERE may follow. */
+export const selectCountedAccount = `SELECT ${columns}, messages_sent, messages_withdrawn FROM accounts`;
 
 /** Writes a whole row: the app, the account, the values of its record, and its revision. */
 export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -9,7 +9,8 @@ import { formatStampPosition, pageOf, parseStampPosition } from "../page-positio
 import type { Accounts } from "../storage.ts";
 import { type AccountChangeRow, inStampOrder, selectChange, stampOfRow, writesOfRow } from "./account-change-rows.ts";
 import { accountOfRow, createListAccounts } from "./account-listing.ts";
-import { type AccountRow, recordOfRow, selectAccount } from "./account-rows.ts";
+import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "./account-rows.ts";
+import { createMessages } from "./messages.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
@@ -41,8 +42,10 @@ export function createAccounts(reader: Reader): Accounts {
   }
 
   return {
+    ...createMessages(reader),
+
     async getAccount(appId, accountId) {
-      const row = reader.get<AccountRow>(`${selectAccount} WHERE app_id = ? AND account_id = ?`, appId, accountId);
+      const row = reader.get<CountedAccountRow>(`${selectCountedAccount} WHERE app_id = ? AND account_id = ?`, appId, accountId);
       if (row === undefined) return undefined;
       return { ...accountOfRow(row), sources: sourcesOf(appId, accountId, recordOfRow(row)) };
     },

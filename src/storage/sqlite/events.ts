@@ -4,6 +4,7 @@ import { normalize } from "../../text/normalize.ts";
 import { accountChange } from "../account-change.ts";
 import { encodeDecision } from "../decision-codec.ts";
 import { decodeEvent, encodeEvent } from "../event-codec.ts";
+import { messageChange } from "../message-change.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { Events, StoredFacts } from "../storage.ts";
@@ -43,6 +44,7 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
         nowMs,
         jsonOrNull(accountChange(event, digest)),
         jsonOrNull(subscriptionChange(event)),
+        jsonOrNull(messageChange(event, digest)),
         jsonOrNull(confirmedBy(event)),
         // The request_id is the event's, and must not take that of a decision.
         jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),

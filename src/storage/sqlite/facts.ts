@@ -22,6 +22,8 @@ const selectSubscriptionCount = "SELECT count FROM subscription_counts WHERE app
 
 const selectSubscriberCount = "SELECT count FROM subscriber_counts WHERE app_id = ? AND account_id = ?";
 
+const selectMessageCount = "SELECT messages_sent AS count FROM accounts WHERE app_id = ? AND account_id = ?";
+
 const sumBuckets = `SELECT sum(count) AS count FROM rate_buckets
   WHERE counter_id = (SELECT counter_id FROM rate_counters WHERE app_id = ? AND action = ? AND window_ms = ?)
     AND key = ? AND start BETWEEN ? AND ?`;
@@ -60,6 +62,8 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
     subscribers: (appId, accountId) => reader.value<number>(selectSubscriberCount, appId, accountId) ?? 0,
 
     isSubscribed: (appId, accountId, user) => isInForce(reader.get<SubscriptionRecord>(selectSubscription, appId, accountId, user)),
+
+    messagesSent: (appId, accountId) => reader.get<{ count: number }>(selectMessageCount, appId, accountId)?.count ?? 0,
 
     rate(counter, key) {
       const { appId, action, windowMs } = counter;

@@ -366,6 +366,25 @@ export const migrations: readonly string[] = [
   CREATE INDEX accounts_by_last_event ON accounts (app_id, last_event_time);
   CREATE INDEX accounts_destroyed ON accounts (app_id) WHERE state = 2;
   `,
+  `
+  -- Kept with every change of a message, apart from what else events write.
+  ALTER TABLE accounts ADD COLUMN messages_sent INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE accounts ADD COLUMN messages_withdrawn INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE messages (
+    message_id INTEGER PRIMARY KEY,
+    app_id INTEGER NOT NULL,
+    account_id TEXT NOT NULL,
+    message_key TEXT NOT NULL,
+    sent_seq INTEGER, -- the event of its sending that counts; NULL with the next two while none was seen
+    sent_time INTEGER,
+    sent_digest TEXT,
+    message_time INTEGER,
+    online_only INTEGER NOT NULL,
+    withdraw_time INTEGER,
+    UNIQUE (app_id, account_id, message_key)
+  ) STRICT;
+  CREATE INDEX messages_by_account ON messages (app_id, account_id);
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

@@ -1,11 +1,13 @@
 // How events are written, with all that comes of them. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { AccountChange } from "../account-merge.ts";
+import type { MessageChange } from "../message-merge.ts";
 import type { SubscriptionChange } from "../subscription-merge.ts";
 import type { Sequence } from "./sequence.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import { prepareAccounts } from "./write-accounts.ts";
 import type { InsertDecision } from "./write-decisions.ts";
+import { prepareMessages } from "./write-messages.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
 import type { Takings } from "./write-takings.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
@@ -27,6 +29,7 @@ export function eventAppender(
   const findByDigest = db.prepare("SELECT seq FROM events WHERE digest = ?").pluck();
   const applyToAccount = prepareAccounts(db);
   const applySubscriptions = prepareSubscriptions(db);
+  const applyMessages = prepareMessages(db);
   const insertUser = db.prepare("INSERT INTO event_users (app_id, user, seq) VALUES (?, ?, ?)");
 
   function applyChanges(
@@ -42,7 +45,7 @@ export function eventAppender(
     for (const user of usersNamed(change, subscriptions)) insertUser.run(appId, user, seq);
   }
 
-  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, confirmed, flagged) => {
+  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, messages, confirmed, flagged) => {
     const seq = sequence.next();
     const digest = Buffer.from(digestHex, "hex");
     if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body).changes === 0) {
@@ -53,6 +56,7 @@ export function eventAppender(
       const said = change === null ? undefined : (JSON.parse(change) as AccountChange);
       const subscribed = subscriptions === null ? undefined : (JSON.parse(subscriptions) as SubscriptionChange);
       applyChanges(seq, appId, accountId, receiveTimeMs, said, subscribed);
+      if (messages !== null) applyMessages(appId, accountId, JSON.parse(messages) as MessageChange, seq);
     }
     if (confirmed !== null) {
       const [owner, normalizedName] = JSON.parse(confirmed) as [string, string];

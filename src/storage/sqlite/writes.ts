@@ -34,7 +34,7 @@ export interface WriteArguments {
    */
   appendDecision: [...DecisionValues, taking: string | null];
   /**
-   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange; `confirmed` is JSON of the owner and the normal name of a creation; `flagged` is JSON of the
+   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `confirmed` is JSON of the owner and the normal name of a creation; `flagged` is JSON of the
    * DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, or, negative, in that of the event which had the digest before.
    */
   appendEvent: [
@@ -47,6 +47,7 @@ export interface WriteArguments {
     nowMs: number,
     change: string | null,
     subscriptions: string | null,
+    messages: string | null,
     confirmed: string | null,
     flagged: string | null,
   ];

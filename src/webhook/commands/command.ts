@@ -15,16 +15,16 @@ export interface BeforeCommand<K extends Action["case"] = Action["case"]> {
   kind: "before";
   /** The action it asks about; also names the fallback that answers when no verdict can be had. */
   action: K;
-  /** Reads the body. Throws MalformedBody. */
-  decode(body: WebhookBody): Extract<Action, { case: K }>["value"];
+  /** Reads the body; `bodyText` is the same as it came. Throws MalformedBody. */
+  decode(body: WebhookBody, bodyText: string): Extract<Action, { case: K }>["value"];
   encode(decision: Decision): WebhookAnswer;
 }
 
 /** A command that tells what has happened. */
 export interface AfterCommand {
   kind: "after";
-  /** Reads the body. Throws MalformedBody. */
-  decode(body: WebhookBody): Event;
+  /** Reads the body; `bodyText` is the same as it came. Throws MalformedBody. */
+  decode(body: WebhookBody, bodyText: string): Event;
 }
 
 export type WebhookCommand = { [K in Action["case"]]: BeforeCommand<K> }[Action["case"]] | AfterCommand;

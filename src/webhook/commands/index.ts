@@ -2,10 +2,13 @@
 import { afterAddSubscriber } from "./after-add-subscriber.ts";
 import { afterCreateOfficialAccount } from "./after-create-official-account.ts";
 import { afterDeleteSubscriber } from "./after-delete-subscriber.ts";
+import { afterMessageWithdrawn } from "./after-message-withdrawn.ts";
 import { afterOfficialAccountDestroyed } from "./after-official-account-destroyed.ts";
 import { afterOfficialAccountInfoChanged } from "./after-official-account-info-changed.ts";
+import { afterSendMessage } from "./after-send-message.ts";
 import { beforeAddSubscriber } from "./before-add-subscriber.ts";
 import { beforeCreateOfficialAccount } from "./before-create-official-account.ts";
+import { beforeSendMessage } from "./before-send-message.ts";
 import type { WebhookCommand } from "./command.ts";
 
 /** The commands by the name that Chat gives them, `CallbackCommand`. */
@@ -17,4 +20,7 @@ export const webhookCommands: ReadonlyMap<string, WebhookCommand> = new Map<stri
   ["OfficialAccount.CallbackAfterOfficialAccountDestroyed", afterOfficialAccountDestroyed],
   ["OfficialAccount.CallbackAfterAddSubscriber", afterAddSubscriber],
   ["OfficialAccount.CallbackAfterDeleteSubscriber", afterDeleteSubscriber],
+  ["OfficialAccount.CallbackBeforeSendMsg", beforeSendMessage],
+  ["OfficialAccount.CallbackAfterSendMsg", afterSendMessage],
+  ["OfficialAccount.CallbackAfterMsgWithDraw", afterMessageWithdrawn],
 ]);

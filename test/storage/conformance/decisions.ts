@@ -207,7 +207,12 @@ function allFilters(): DecisionFilter[] {
 
 function passes({ appId: app, action, verdict }: Decision, filter: DecisionFilter): boolean {
   const accountId = action.case === "addSubscribers" ? action.value.accountId : undefined;
-  const users = action.case === "createAccount" ? [action.value.operator, action.value.owner] : [action.value?.operator];
+  const users =
+    action.case === "createAccount"
+      ? [action.value.operator, action.value.owner]
+      : action.case === "addSubscribers"
+        ? [action.value.operator]
+        : [];
   return (
     (filter.appId === undefined || filter.appId === app) &&
     (filter.accountId === undefined || filter.accountId === accountId) &&

@@ -13,7 +13,19 @@ import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
 import { append, appendEvent, expectReason, factsAt, makeLists, walk } from "../conformance/opened-store.ts";
 import { storeConformance } from "../conformance.ts";
-import { appId, baseMs, changedEvent, createdEvent, digestOf, listEntry, reservationOf, sampleDecision, sha256 } from "../samples.ts";
+import {
+  appId,
+  baseMs,
+  changedEvent,
+  createdEvent,
+  digestOf,
+  listEntry,
+  messageEvent,
+  reservationOf,
+  sampleDecision,
+  sha256,
+  withdrawnEvent,
+} from "../samples.ts";
 
 let folder: string;
 let path: string;
@@ -113,6 +125,21 @@ describe("the store in SQLite", () => {
     expect((await store.listTimeline({ appId, user: "ann" }, { size: 10 })).items).toEqual([]);
     expect(await appendEvent(store, changed)).toMatchObject({ duplicate: false });
     expect(await read()).toEqual(before);
+  });
+
+  it("keeps what is known of messages when their events are deleted, but for what they consist of", async () => {
+    const store = await open();
+    const sent = messageEvent("a", "k", baseMs, "text");
+    await appendEvent(store, sent);
+    await appendEvent(store, withdrawnEvent("a", baseMs + 1, ["k"]));
+    const [before] = (await store.listMessages(appId, "a", { size: 10 })).items;
+    expect(before?.elements).toHaveLength(1);
+    const db = new Database(path);
+    db.exec("DELETE FROM events");
+    db.close();
+    expect(await appendEvent(store, sent)).toMatchObject({ duplicate: false });
+    expect((await store.listMessages(appId, "a", { size: 10 })).items).toEqual([{ ...before, elements: [] }]);
+    expect(await store.getAccount(appId, "a")).toMatchObject({ messagesSent: 1, messagesWithdrawn: 1 });
   });
 
   it("looks through a limited part of a log for a page of a timeline, and through all of it in several", async () => {
