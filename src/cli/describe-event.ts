@@ -27,6 +27,8 @@ export function describeEvent({ event }: Event): { kind: string; by: string; wha
       const kind = event.case === "subscribersAdded" ? "subscribers_added" : "subscribers_removed";
       return { kind, by: orDash(event.value.operator), what: describeNames(event.value.subscribers) };
     }
+    case "accountFull":
+      return { kind: "account_full", by: "-", what: "-" };
     case "messageSent":
       return { kind: "message_sent", by: "-", what: orDash(describeElements(event.value.elements)) };
     case "messagesWithdrawn":

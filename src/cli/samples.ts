@@ -82,6 +82,16 @@ export const samples: Readonly<Record<string, Sample>> = {
       EventTime: publishedTime,
     },
   },
+  "after-full": {
+    summary: "the account has as many subscribers as it can have",
+    inLife: true,
+    platform: "RESTAPI",
+    body: {
+      CallbackCommand: "OfficialAccount.CallbackAfterOfficialAccountFull",
+      Official_Account: "@TOA#_test_OA_for_penn",
+      EventTime: publishedTime,
+    },
+  },
   "before-send-message": {
     summary: "the account is about to send a text",
     inLife: true,

@@ -5,6 +5,7 @@ import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1
 import {
   AccountCreatedSchema,
   AccountDestroyedSchema,
+  AccountFullSchema,
   AccountProfileChangedSchema,
   EventSchema,
   MessageSentSchema,
@@ -48,6 +49,7 @@ const eventSchemas = {
   accountDestroyed: AccountDestroyedSchema,
   subscribersAdded: SubscribersAddedSchema,
   subscribersRemoved: SubscribersRemovedSchema,
+  accountFull: AccountFullSchema,
   messageSent: MessageSentSchema,
   messagesWithdrawn: MessagesWithdrawnSchema,
 } satisfies Record<Event["case"], unknown>;
@@ -113,6 +115,7 @@ function subjectOf(event: Event): Subject | undefined {
     case "accountDestroyed":
     case "subscribersAdded":
     case "subscribersRemoved":
+    case "accountFull":
     case "messagesWithdrawn":
       return undefined;
   }

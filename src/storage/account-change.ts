@@ -16,6 +16,7 @@ const rankByCase: Record<EventCase, number> = {
   accountDestroyed: 2,
   subscribersAdded: 0,
   subscribersRemoved: 0,
+  accountFull: 0,
   messageSent: 0,
   messagesWithdrawn: 0,
 };
@@ -33,6 +34,7 @@ export function accountChange(event: Event, digest: Uint8Array): AccountChange |
     stamp: [effectiveTimeMs(event), rankByCase[event.event.case], digestHex(digest)],
     eventTimeMs: timeColumn(event.eventTime),
     creation: event.event.case === "accountCreated",
+    full: event.event.case === "accountFull",
     operator: "operator" in event.event.value ? event.event.value.operator : "",
     writes,
     normalizedName: writes.name === undefined ? null : normalize(writes.name),
@@ -42,6 +44,7 @@ export function accountChange(event: Event, digest: Uint8Array): AccountChange |
 /** The account of a record. */
 export function accountOf(appId: number, accountId: string, record: AccountRecord): Account {
   const account = create(AccountSchema, { appId, accountId, ...record.fields, partial: !record.created });
+  if (record.fullMs !== null) account.fullTime = timestampFromMs(record.fullMs);
   if (record.firstEventMs !== null) account.firstEventTime = timestampFromMs(record.firstEventMs);
   if (record.lastEventMs !== null) account.lastEventTime = timestampFromMs(record.lastEventMs);
   return account;
@@ -60,6 +63,7 @@ function writesOf(event: Event["event"]): Partial<AccountFields> {
       return { state: AccountState.DESTROYED, ...ownerAndName(event.value) };
     case "subscribersAdded":
     case "subscribersRemoved":
+    case "accountFull":
     case "messageSent":
     case "messagesWithdrawn":
     case undefined:

@@ -17,6 +17,8 @@ export interface AccountChange {
   eventTimeMs: number | null;
   /** Whether the event is a creation. */
   creation: boolean;
+  /** Whether the event says that the account is full. */
+  full: boolean;
   /** Who did it; empty when the event does not say. */
   operator: string;
   writes: Partial<AccountFields>;
@@ -36,6 +38,8 @@ export interface AccountRecord {
   /** The earliest and the latest time that an event had. */
   firstEventMs: number | null;
   lastEventMs: number | null;
+  /** The latest time at which an event said that it is full. */
+  fullMs: number | null;
 }
 
 /** An account that exists as far as events have said; this module loads no generated code, so that a writer thread can start quickly. */
@@ -62,6 +66,7 @@ export function applyChange(account: AccountRecord | undefined, change: AccountC
     created: change.creation || (account?.created ?? false),
     firstEventMs: earliest(account?.firstEventMs ?? null, change.eventTimeMs),
     lastEventMs: latest(account?.lastEventMs ?? null, change.eventTimeMs),
+    fullMs: latest(account?.fullMs ?? null, change.full ? change.stamp[0] : null),
   };
 }
 

@@ -4,6 +4,7 @@ import { TimestampSchema, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AccountCreated,
   type AccountDestroyed,
+  type AccountFull,
   type AccountProfileChanged,
   type Event,
   EventSchema,
@@ -39,6 +40,7 @@ export function encodeEvent(event: Event): EventRow {
     accountDestroyed: event.event.case === "accountDestroyed" ? destroyedJson(event.event.value) : undefined,
     subscribersAdded: event.event.case === "subscribersAdded" ? subscribersJson(event.event.value) : undefined,
     subscribersRemoved: event.event.case === "subscribersRemoved" ? subscribersJson(event.event.value) : undefined,
+    accountFull: event.event.case === "accountFull" ? fullJson(event.event.value) : undefined,
     messageSent: event.event.case === "messageSent" ? messageSentJson(event.event.value) : undefined,
     messagesWithdrawn: event.event.case === "messagesWithdrawn" ? withdrawnJson(event.event.value) : undefined,
   };
@@ -98,6 +100,10 @@ export function messageSentJson(event: MessageSent): EveryField<MessageSent> {
 
 function withdrawnJson(event: MessagesWithdrawn): EveryField<MessagesWithdrawn> {
   return { accountId: event.accountId, messageKeys: unlessNone(event.messageKeys) };
+}
+
+function fullJson(event: AccountFull): EveryField<AccountFull> {
+  return { accountId: event.accountId };
 }
 
 function destroyedJson(event: AccountDestroyed): EveryField<AccountDestroyed> {

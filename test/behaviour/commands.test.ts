@@ -37,11 +37,11 @@ test("all samples get their answers, and leave what they tell", async () => {
   const ok = { ActionStatus: "OK", ErrorInfo: "", ErrorCode: 0 };
   const sent = await send(own, "--all");
   expect(sent.map(({ answer }) => answer.body)).toEqual(sent.map(() => ok));
-  expect(sent).toHaveLength(10);
+  expect(sent).toHaveLength(11);
 
   expect(await known(own, "@TOA#_test_OA_for_penn")).toMatchObject({
-    account: { owner: "107867" },
-    events: ["accountCreated", "accountProfileChanged", "accountDestroyed"],
+    account: { owner: "107867", fullTime: { seconds: 1670574414n } },
+    events: ["accountCreated", "accountFull", "accountProfileChanged", "accountDestroyed"],
   });
   expect(await known(own, "@TOA#_test_for_penn")).toMatchObject({ events: ["subscribersAdded", "subscribersRemoved"] });
   expect(await known(own, "@TOA#_2J4SZEAEL")).toMatchObject({

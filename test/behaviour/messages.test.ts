@@ -143,6 +143,7 @@ it("a message that was sent all the same is flagged, and is in the feed with its
   await deliver("CallbackAfterMsgWithDraw", { WithdrawMsgList: [{ MsgKey: "k" }] });
   await deliver("CallbackAfterSendMsg", { MsgKey: "k", MsgTime: 1670574414, MsgBody });
   await deliver("CallbackAfterSendMsg", { MsgKey: "k", MsgTime: 1670574414, MsgBody });
+  await deliver("CallbackAfterOfficialAccountFull", {});
   const { decisions } = await createClient(DecisionService, gatehouse.server.localDoor).listDecisions({ accountId: "a" });
   expect(decisions).toMatchObject([{ verdict: Verdict.ALLOW, action: { case: "messageSent" }, matches: [{ rule: "words", severity: 3 }] }]);
   const { changes } = await createClient(FeedService, gatehouse.server.localDoor).listChanges({ filter: { accountId: "a" } });
@@ -150,6 +151,7 @@ it("a message that was sent all the same is flagged, and is in the feed with its
     "messagesWithdrawn",
     "messageSent",
     "decision",
+    "accountFull",
   ]);
 });
 

@@ -3,7 +3,17 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { AppendedEvent, Store } from "../../src/storage/storage.ts";
-import { baseMs, changedEvent, createdEvent, destroyedEvent, digestOf, messageEvent, subscribersEvent, withdrawnEvent } from "./samples.ts";
+import {
+  baseMs,
+  changedEvent,
+  createdEvent,
+  destroyedEvent,
+  digestOf,
+  fullEvent,
+  messageEvent,
+  subscribersEvent,
+  withdrawnEvent,
+} from "./samples.ts";
 
 /** The same events twice: once each, and as deliveries in any order and number. */
 export interface Deliveries {
@@ -58,6 +68,7 @@ function anyEvent(): fc.Arbitrary<Event> {
         ),
       )
       .map(([id, time, keys]) => withdrawnEvent(id, time, keys)),
+    fc.tuple(accountId, timeMs).map(([id, time]) => fullEvent(id, time)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => createdEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, profile).map(([id, time, fields]) => changedEvent(id, time, fields)),
     fc.tuple(accountId, timeMs, ownerAndName).map(([id, time, fields]) => destroyedEvent(id, time, fields)),

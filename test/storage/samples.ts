@@ -134,6 +134,10 @@ export function withdrawnEvent(accountId: string, timeMs: number | undefined, me
   return sampleEvent({ case: "messagesWithdrawn", value: { accountId, messageKeys } }, timeMs);
 }
 
+export function fullEvent(accountId: string, timeMs: number | undefined): Event {
+  return sampleEvent({ case: "accountFull", value: { accountId } }, timeMs);
+}
+
 /** A digest of the whole message: stands for the digest that callers make of an action or an event. */
 export function digestOf(message: Decision | Event): Uint8Array {
   const bytes = message.$typeName === "gatehouse.v1.Event" ? toBinary(EventSchema, message) : toBinary(DecisionSchema, message);

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/event.proto.
  */
 export const file_gatehouse_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQipQEKEFN1YnNjcmliZXJzQWRkZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSNwoLc3Vic2NyaWJlcnMYAyADKAlCIrpIH5IBHAgBEGQiFnIUIAEoIDIOXltceDIwLVx4N0VdKiQipwEKElN1YnNjcmliZXJzUmVtb3ZlZBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCKZAgoLTWVzc2FnZVNlbnQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBItCgttZXNzYWdlX2tleRgCIAEoCUIYukgVchMogAEyDl5bXHgyMC1ceDdFXSokEjAKDG1lc3NhZ2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb25saW5lX29ubHkYBCABKAgSOQoIZWxlbWVudHMYBSADKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZUVsZW1lbnRCCbpIBpIBAxDoBxIqCgtjdXN0b21fZGF0YRgGIAEoCUIVukgSchAogIAEMgpeW15ceDAwXSokIn4KEU1lc3NhZ2VzV2l0aGRyYXduEi0KCmFjY291bnRfaWQYASABKAlCGbpIFnIUIAEoMDIOXltceDIwLVx4N0VdKiQSOgoMbWVzc2FnZV9rZXlzGAIgAygJQiS6SCGSAR4IARDoByIXchUgASiAATIOXltceDIwLVx4N0VdKiQi/AQKBUV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEg4KBmFwcF9pZBgCIAEoDRISCgpyZXF1ZXN0X2lkGAMgASgJEiQKBm9yaWdpbhgEIAEoCzIULmdhdGVob3VzZS52MS5PcmlnaW4SLgoKZXZlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVjZWl2ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI3Cg9hY2NvdW50X2NyZWF0ZWQYCiABKAsyHC5nYXRlaG91c2UudjEuQWNjb3VudENyZWF0ZWRIABJGChdhY2NvdW50X3Byb2ZpbGVfY2hhbmdlZBgLIAEoCzIjLmdhdGVob3VzZS52MS5BY2NvdW50UHJvZmlsZUNoYW5nZWRIABI7ChFhY2NvdW50X2Rlc3Ryb3llZBgMIAEoCzIeLmdhdGVob3VzZS52MS5BY2NvdW50RGVzdHJveWVkSAASOwoRc3Vic2NyaWJlcnNfYWRkZWQYDSABKAsyHi5nYXRlaG91c2UudjEuU3Vic2NyaWJlcnNBZGRlZEgAEj8KE3N1YnNjcmliZXJzX3JlbW92ZWQYDiABKAsyIC5nYXRlaG91c2UudjEuU3Vic2NyaWJlcnNSZW1vdmVkSAASMQoMbWVzc2FnZV9zZW50GBAgASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASPQoSbWVzc2FnZXNfd2l0aGRyYXduGBEgASgLMh8uZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VzV2l0aGRyYXduSABCBwoFZXZlbnRiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_message_element, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChhnYXRlaG91c2UvdjEvZXZlbnQucHJvdG8SDGdhdGVob3VzZS52MSK2AQoOQWNjb3VudENyZWF0ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJgoFb3duZXIYAyABKAlCF7pIFHISKCAyDl5bXHgyMC1ceDdFXSokEiIKBG5hbWUYBCABKAlCFLpIEXIPKJYBMgpeW15ceDAwXSokIuECChVBY2NvdW50UHJvZmlsZUNoYW5nZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSJwoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiRIAIgBARIvCgxpbnRyb2R1Y3Rpb24YBCABKAlCFLpIEXIPKJADMgpeW15ceDAwXSokSAGIAQESKwoIZmFjZV91cmwYBSABKAlCFLpIEXIPKPQDMgpeW15ceDAwXSokSAKIAQESLwoMb3JnYW5pemF0aW9uGAYgASgJQhS6SBFyDyj0AzIKXlteXHgwMF0qJEgDiAEBQgcKBV9uYW1lQg8KDV9pbnRyb2R1Y3Rpb25CCwoJX2ZhY2VfdXJsQg8KDV9vcmdhbml6YXRpb24ijQEKEEFjY291bnREZXN0cm95ZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBImCgVvd25lchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSIgoEbmFtZRgDIAEoCUIUukgRcg8olgEyCl5bXlx4MDBdKiQipQEKEFN1YnNjcmliZXJzQWRkZWQSLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBIpCghvcGVyYXRvchgCIAEoCUIXukgUchIoIDIOXltceDIwLVx4N0VdKiQSNwoLc3Vic2NyaWJlcnMYAyADKAlCIrpIH5IBHAgBEGQiFnIUIAEoIDIOXltceDIwLVx4N0VdKiQipwEKElN1YnNjcmliZXJzUmVtb3ZlZBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEikKCG9wZXJhdG9yGAIgASgJQhe6SBRyEiggMg5eW1x4MjAtXHg3RV0qJBI3CgtzdWJzY3JpYmVycxgDIAMoCUIiukgfkgEcCAEQZCIWchQgASggMg5eW1x4MjAtXHg3RV0qJCI8CgtBY2NvdW50RnVsbBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokIpkCCgtNZXNzYWdlU2VudBItCgphY2NvdW50X2lkGAEgASgJQhm6SBZyFCABKDAyDl5bXHgyMC1ceDdFXSokEi0KC21lc3NhZ2Vfa2V5GAIgASgJQhi6SBVyEyiAATIOXltceDIwLVx4N0VdKiQSMAoMbWVzc2FnZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtvbmxpbmVfb25seRgEIAEoCBI5CghlbGVtZW50cxgFIAMoCzIcLmdhdGVob3VzZS52MS5NZXNzYWdlRWxlbWVudEIJukgGkgEDEOgHEioKC2N1c3RvbV9kYXRhGAYgASgJQhW6SBJyECiAgAQyCl5bXlx4MDBdKiQifgoRTWVzc2FnZXNXaXRoZHJhd24SLQoKYWNjb3VudF9pZBgBIAEoCUIZukgWchQgASgwMg5eW1x4MjAtXHg3RV0qJBI6CgxtZXNzYWdlX2tleXMYAiADKAlCJLpIIZIBHggBEOgHIhdyFSABKIABMg5eW1x4MjAtXHg3RV0qJCKvBQoFRXZlbnQSEAoIZXZlbnRfaWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxyZWNlaXZlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIABIxCgxhY2NvdW50X2Z1bGwYDyABKAsyGS5nYXRlaG91c2UudjEuQWNjb3VudEZ1bGxIABIxCgxtZXNzYWdlX3NlbnQYECABKAsyGS5nYXRlaG91c2UudjEuTWVzc2FnZVNlbnRIABI9ChJtZXNzYWdlc193aXRoZHJhd24YESABKAsyHy5nYXRlaG91c2UudjEuTWVzc2FnZXNXaXRoZHJhd25IAEIHCgVldmVudGIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_message_element, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An Official Account was created. From the webhook "After a Official Account Is Created".
@@ -224,6 +224,27 @@ export const SubscribersRemovedSchema: GenMessage<SubscribersRemoved> = /*@__PUR
   messageDesc(file_gatehouse_v1_event, 4);
 
 /**
+ * An Official Account has as many subscribers as it can have. From the webhook "After a Official Account Is Full".
+ *
+ * @generated from message gatehouse.v1.AccountFull
+ */
+export type AccountFull = Message<"gatehouse.v1.AccountFull"> & {
+  /**
+   * The account (`Official_Account`): 1 to 48 bytes of printable ASCII.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.AccountFull.
+ * Use `create(AccountFullSchema)` to create a new message.
+ */
+export const AccountFullSchema: GenMessage<AccountFull> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_event, 5);
+
+/**
  * An Official Account has sent a message. From the webhook "Callback After Sending an Official Account Message".
  *
  * @generated from message gatehouse.v1.MessageSent
@@ -278,7 +299,7 @@ export type MessageSent = Message<"gatehouse.v1.MessageSent"> & {
  * Use `create(MessageSentSchema)` to create a new message.
  */
 export const MessageSentSchema: GenMessage<MessageSent> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_event, 5);
+  messageDesc(file_gatehouse_v1_event, 6);
 
 /**
  * Messages of an Official Account were withdrawn. From the webhook "Webhook After Recalling Official Account Messages".
@@ -306,7 +327,7 @@ export type MessagesWithdrawn = Message<"gatehouse.v1.MessagesWithdrawn"> & {
  * Use `create(MessagesWithdrawnSchema)` to create a new message.
  */
 export const MessagesWithdrawnSchema: GenMessage<MessagesWithdrawn> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_event, 6);
+  messageDesc(file_gatehouse_v1_event, 7);
 
 /**
  * Something that has happened, as it was recorded.
@@ -403,6 +424,14 @@ export type Event = Message<"gatehouse.v1.Event"> & {
     case: "subscribersRemoved";
   } | {
     /**
+     * An account is full.
+     *
+     * @generated from field: gatehouse.v1.AccountFull account_full = 15;
+     */
+    value: AccountFull;
+    case: "accountFull";
+  } | {
+    /**
      * A message was sent.
      *
      * @generated from field: gatehouse.v1.MessageSent message_sent = 16;
@@ -425,5 +454,5 @@ export type Event = Message<"gatehouse.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_gatehouse_v1_event, 7);
+  messageDesc(file_gatehouse_v1_event, 8);
 

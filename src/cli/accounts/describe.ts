@@ -39,6 +39,7 @@ export function describeAccount(account: Account): string {
     ["app", String(account.appId)],
     ["revision", String(account.revision)],
     ["messages", `${account.messagesSent} sent, ${account.messagesWithdrawn} withdrawn`],
+    ["full", formatTime(account.fullTime)],
     ["first event", formatTime(account.firstEventTime)],
     ["last event", formatTime(account.lastEventTime)],
   ]).concat(

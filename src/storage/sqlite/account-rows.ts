@@ -16,6 +16,7 @@ export interface AccountRow {
   created: number;
   first_event_time: number | null;
   last_event_time: number | null;
+  full_time: number | null;
   stamps: string;
   /** The number of the current revision; 0 when no event has said anything of the fields. */
   revision: number;
@@ -28,7 +29,7 @@ export interface CountedAccountRow extends AccountRow {
 }
 
 const columns = `app_id, account_id, owner, name, normalized_name, introduction, face_url, organization, state, created,
-    first_event_time, last_event_time, stamps, revision`;
+    first_event_time, last_event_time, full_time, stamps, revision`;
 
 /** Reads whole rows; a WHERE may follow. */
 export const selectAccount = `SELECT ${columns} FROM accounts`;
@@ -37,12 +38,12 @@ export const selectAccount = `SELECT ${columns} FROM accounts`;
 export const selectCountedAccount = `SELECT ${columns}, messages_sent, messages_withdrawn FROM accounts`;
 
 /** Writes a whole row: the app, the account, the values of its record, and its revision. */
-export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+export const upsertAccount = `INSERT INTO accounts (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (app_id, account_id) DO UPDATE SET
     owner = excluded.owner, name = excluded.name, normalized_name = excluded.normalized_name, introduction = excluded.introduction,
     face_url = excluded.face_url, organization = excluded.organization, state = excluded.state, created = excluded.created,
-    first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, stamps = excluded.stamps,
-    revision = excluded.revision`;
+    first_event_time = excluded.first_event_time, last_event_time = excluded.last_event_time, full_time = excluded.full_time,
+    stamps = excluded.stamps, revision = excluded.revision`;
 
 /** Writes of a row what no search asks, and the times, with the revision: the values of its record that these are, then app and account. */
 export const updateUnsearched = `UPDATE accounts SET introduction = ?, face_url = ?, organization = ?, created = ?, first_event_time = ?,
@@ -64,6 +65,7 @@ export function recordOfRow(row: AccountRow): AccountRecord {
     created: row.created === 1,
     firstEventMs: row.first_event_time,
     lastEventMs: row.last_event_time,
+    fullMs: row.full_time,
   };
 }
 
@@ -74,6 +76,7 @@ export function valuesOfRecord({
   created,
   firstEventMs,
   lastEventMs,
+  fullMs,
   stamps,
 }: AccountRecord): (string | number | null)[] {
   return [
@@ -87,6 +90,7 @@ export function valuesOfRecord({
     created ? 1 : 0,
     firstEventMs,
     lastEventMs,
+    fullMs,
     JSON.stringify(stamps),
   ];
 }

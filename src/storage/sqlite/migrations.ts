@@ -385,6 +385,9 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX messages_by_account ON messages (app_id, account_id);
   `,
+  `
+  ALTER TABLE accounts ADD COLUMN full_time INTEGER; -- the latest time at which an event said so
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

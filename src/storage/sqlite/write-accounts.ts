@@ -51,7 +51,9 @@ export function prepareAccounts(db: Database): ApplyAccountChange {
 function prepareSave(db: Database) {
   const saveAll = db.prepare(upsertAccount);
   const saveUnsearched = db.prepare(updateUnsearched);
-  const saveTimes = db.prepare("UPDATE accounts SET first_event_time = ?, last_event_time = ? WHERE app_id = ? AND account_id = ?");
+  const saveTimes = db.prepare(
+    "UPDATE accounts SET first_event_time = ?, last_event_time = ?, full_time = ? WHERE app_id = ? AND account_id = ?",
+  );
   return (
     appId: number,
     accountId: string,
@@ -59,14 +61,14 @@ function prepareSave(db: Database) {
     after: AccountRecord,
     revision: number | undefined,
   ): void => {
-    const { fields, created, firstEventMs, lastEventMs, stamps } = after;
+    const { fields, created, firstEventMs, lastEventMs, fullMs, stamps } = after;
     if (before === undefined || isSearchedChanged(before, after)) {
       saveAll.run(appId, accountId, ...valuesOfRecord(after), revision ?? 0);
     } else if (revision !== undefined) {
       const texts = [fields.introduction, fields.faceUrl, fields.organization];
       saveUnsearched.run(...texts, created ? 1 : 0, firstEventMs, lastEventMs, JSON.stringify(stamps), revision, appId, accountId);
-    } else if (before.firstEventMs !== firstEventMs || before.lastEventMs !== lastEventMs) {
-      saveTimes.run(firstEventMs, lastEventMs, appId, accountId);
+    } else if (before.firstEventMs !== firstEventMs || before.lastEventMs !== lastEventMs || before.fullMs !== fullMs) {
+      saveTimes.run(firstEventMs, lastEventMs, fullMs, appId, accountId);
     }
   };
 }

@@ -4,6 +4,7 @@ import { afterCreateOfficialAccount } from "./after-create-official-account.ts";
 import { afterDeleteSubscriber } from "./after-delete-subscriber.ts";
 import { afterMessageWithdrawn } from "./after-message-withdrawn.ts";
 import { afterOfficialAccountDestroyed } from "./after-official-account-destroyed.ts";
+import { afterOfficialAccountFull } from "./after-official-account-full.ts";
 import { afterOfficialAccountInfoChanged } from "./after-official-account-info-changed.ts";
 import { afterSendMessage } from "./after-send-message.ts";
 import { beforeAddSubscriber } from "./before-add-subscriber.ts";
@@ -20,6 +21,7 @@ export const webhookCommands: ReadonlyMap<string, WebhookCommand> = new Map<stri
   ["OfficialAccount.CallbackAfterOfficialAccountDestroyed", afterOfficialAccountDestroyed],
   ["OfficialAccount.CallbackAfterAddSubscriber", afterAddSubscriber],
   ["OfficialAccount.CallbackAfterDeleteSubscriber", afterDeleteSubscriber],
+  ["OfficialAccount.CallbackAfterOfficialAccountFull", afterOfficialAccountFull],
   ["OfficialAccount.CallbackBeforeSendMsg", beforeSendMessage],
   ["OfficialAccount.CallbackAfterSendMsg", afterSendMessage],
   ["OfficialAccount.CallbackAfterMsgWithDraw", afterMessageWithdrawn],

@@ -1,12 +1,13 @@
 // What the contract says of the messages that events make.
 
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Message, MessageSchema } from "../../../gen/gatehouse/v1/account_service_pb.ts";
 import type { Store } from "../../../src/storage/storage.ts";
 import { accountIds, deliverTo, shuffledDeliveries } from "../deliveries.ts";
-import { appId, baseMs, confusableIds, maxAppId, messageEvent, withdrawnEvent } from "../samples.ts";
+import { appId, baseMs, confusableIds, fullEvent, maxAppId, messageEvent, withdrawnEvent } from "../samples.ts";
 import { appendEvent, eachWithStore, expectMalformedPositionsRefused, factsAt, type OpenStore, walk } from "./opened-store.ts";
 
 export function messagesConformance(open: OpenStore): void {
@@ -103,6 +104,15 @@ export function messagesConformance(open: OpenStore): void {
     it("are listed from positions that were given, and from no others", async () => {
       const { store } = current();
       await expectMalformedPositionsRefused((page) => store.listMessages(appId, "a", page));
+    });
+
+    it("leave an account full since the latest event that says so", async () => {
+      const { store } = current();
+      await appendEvent(store, messageEvent("a", "k", baseMs, "x"));
+      expect((await store.getAccount(appId, "a"))?.fullTime).toBeUndefined();
+      await appendEvent(store, fullEvent("a", baseMs + 5));
+      await appendEvent(store, fullEvent("a", baseMs + 2));
+      expect(await store.getAccount(appId, "a")).toMatchObject({ fullTime: timestampFromMs(baseMs + 5), partial: true, messagesSent: 1 });
     });
   });
 }
