@@ -121,6 +121,8 @@ describe("the store in SQLite", () => {
     const db = new Database(path);
     db.exec("DELETE FROM events");
     db.close();
+    // What another connection wrote is seen once this one has written.
+    await store.check();
     expect(await read()).toEqual(before);
     expect((await store.listTimeline({ appId, user: "ann" }, { size: 10 })).items).toEqual([]);
     expect(await appendEvent(store, changed)).toMatchObject({ duplicate: false });
