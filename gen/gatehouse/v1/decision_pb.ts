@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/decision.proto.
  */
 export const file_gatehouse_v1_decision: GenFile = /*@__PURE__*/
-  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSL3BQoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJQggKBmFjdGlvbiI6CgRGYWN0EhAKCGZ1bmN0aW9uGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCRINCgV2YWx1ZRgDIAEoCSKrAQoNU2hhZG93T3V0Y29tZRIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRImCgd2ZXJkaWN0GAIgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3QSDAoEY29kZRgDIAEoBRImCgdyZWZ1c2VkGAQgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgFIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaCI8CgdSZWZ1c2FsEhIKCnN1YnNjcmliZXIYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIrACCgVNYXRjaBIMCgRydWxlGAEgASgJEiQKBmVmZmVjdBgCIAEoDjIULmdhdGVob3VzZS52MS5FZmZlY3QSJAoEbW9kZRgDIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZRISCgpzdWJzY3JpYmVyGAQgASgJEg0KBWVycm9yGAUgASgJEg8KB3NraXBwZWQYBiABKAgSKAoIc2V2ZXJpdHkYByABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHkSLwoGbGFiZWxzGAggAygLMh8uZ2F0ZWhvdXNlLnYxLk1hdGNoLkxhYmVsc0VudHJ5Eg8KB21lc3NhZ2UYCSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASpcCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIRCg1WRVJESUNUX0FMTE9XEAESEAoMVkVSRElDVF9ERU5ZEAISEwoPVkVSRElDVF9ESVNDQVJEEAMqZwoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEhAKDEVGRkVDVF9BTExPVxABEg8KC0VGRkVDVF9ERU5ZEAISEQoNRUZGRUNUX1JFRlVTRRADEg8KC0VGRkVDVF9GTEFHEAQqUgoIUnVsZU1vZGUSGQoVUlVMRV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRUlVMRV9NT0RFX0VORk9SQ0UQARIUChBSVUxFX01PREVfU0hBRE9XEAIqXgoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIQCgxTRVZFUklUWV9MT1cQARITCg9TRVZFUklUWV9NRURJVU0QAhIRCg1TRVZFUklUWV9ISUdIEANiBnByb3RvMw", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSK3BwoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJEjMKDmRlZ3JhZGVkX2NhdXNlGCggASgOMhsuZ2F0ZWhvdXNlLnYxLkRlZ3JhZGVkQ2F1c2USKwoMbGF0ZV92ZXJkaWN0GCkgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3QSKwoMbGF0ZV9yZWZ1c2VkGCogAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSLwoLYW5zd2VyX3RpbWUYKyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBmFjdGlvbiI6CgRGYWN0EhAKCGZ1bmN0aW9uGAEgASgJEhEKCWFyZ3VtZW50cxgCIAMoCRINCgV2YWx1ZRgDIAEoCSKrAQoNU2hhZG93T3V0Y29tZRIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRImCgd2ZXJkaWN0GAIgASgOMhUuZ2F0ZWhvdXNlLnYxLlZlcmRpY3QSDAoEY29kZRgDIAEoBRImCgdyZWZ1c2VkGAQgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgFIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaCI8CgdSZWZ1c2FsEhIKCnN1YnNjcmliZXIYASABKAkSDAoEcnVsZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJIrACCgVNYXRjaBIMCgRydWxlGAEgASgJEiQKBmVmZmVjdBgCIAEoDjIULmdhdGVob3VzZS52MS5FZmZlY3QSJAoEbW9kZRgDIAEoDjIWLmdhdGVob3VzZS52MS5SdWxlTW9kZRISCgpzdWJzY3JpYmVyGAQgASgJEg0KBWVycm9yGAUgASgJEg8KB3NraXBwZWQYBiABKAgSKAoIc2V2ZXJpdHkYByABKA4yFi5nYXRlaG91c2UudjEuU2V2ZXJpdHkSLwoGbGFiZWxzGAggAygLMh8uZ2F0ZWhvdXNlLnYxLk1hdGNoLkxhYmVsc0VudHJ5Eg8KB21lc3NhZ2UYCSABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASqJAQoNRGVncmFkZWRDYXVzZRIeChpERUdSQURFRF9DQVVTRV9VTlNQRUNJRklFRBAAEhsKF0RFR1JBREVEX0NBVVNFX0RFQURMSU5FEAESHgoaREVHUkFERURfQ0FVU0VfVU5BVkFJTEFCTEUQAhIbChdERUdSQURFRF9DQVVTRV9PVkVSTE9BRBADKlwKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfQUxMT1cQARIQCgxWRVJESUNUX0RFTlkQAhITCg9WRVJESUNUX0RJU0NBUkQQAypnCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASEAoMRUZGRUNUX0FMTE9XEAESDwoLRUZGRUNUX0RFTlkQAhIRCg1FRkZFQ1RfUkVGVVNFEAMSDwoLRUZGRUNUX0ZMQUcQBCpSCghSdWxlTW9kZRIZChVSVUxFX01PREVfVU5TUEVDSUZJRUQQABIVChFSVUxFX01PREVfRU5GT1JDRRABEhQKEFJVTEVfTU9ERV9TSEFET1cQAipeCghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhAKDFNFVkVSSVRZX0xPVxABEhMKD1NFVkVSSVRZX01FRElVTRACEhEKDVNFVkVSSVRZX0hJR0gQA2IGcHJvdG8z", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * A verdict with its evidence, as it was recorded and answered.
@@ -102,7 +102,7 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The answer to the request as a whole.
+   * The answer to the request as a whole; of a degraded decision the fallback's.
    *
    * @generated from field: gatehouse.v1.Verdict verdict = 20;
    */
@@ -144,7 +144,8 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
   policyVersion: string;
 
   /**
-   * True when no verdict could be had in time and the configured fallback answered.
+   * True when no verdict could be had in time and the configured fallback answered. Then verdict and code are what was answered, message and
+   * refused are empty, and matches, facts and policy_version belong to late_verdict.
    *
    * @generated from field: bool degraded = 26;
    */
@@ -185,6 +186,34 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
    * @generated from field: string event_id = 31;
    */
   eventId: string;
+
+  /**
+   * Why the fallback answered. Unspecified when the decision is not degraded.
+   *
+   * @generated from field: gatehouse.v1.DegradedCause degraded_cause = 40;
+   */
+  degradedCause: DegradedCause;
+
+  /**
+   * What the policy said when it could be asked, of a degraded decision. Where it is not what was answered, somebody may have to act.
+   *
+   * @generated from field: gatehouse.v1.Verdict late_verdict = 41;
+   */
+  lateVerdict: Verdict;
+
+  /**
+   * The subscribers that the policy would have refused, of a degraded decision. Only when late_verdict is VERDICT_ALLOW.
+   *
+   * @generated from field: repeated gatehouse.v1.Refusal late_refused = 42;
+   */
+  lateRefused: Refusal[];
+
+  /**
+   * When the fallback answered, to the millisecond. Not set when the decision is not degraded.
+   *
+   * @generated from field: google.protobuf.Timestamp answer_time = 43;
+   */
+  answerTime?: Timestamp | undefined;
 };
 
 /**
@@ -392,6 +421,54 @@ export const MatchSchema: GenMessage<Match> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_decision, 4);
 
 /**
+ * Why a fallback answered in place of the policy.
+ *
+ * @generated from enum gatehouse.v1.DegradedCause
+ */
+export const DegradedCause = {
+  /**
+   * The decision is not degraded, or the server is newer than this schema and has another cause.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * No verdict was there when the time for the answer had passed.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_DEADLINE = 1;
+   */
+  DEADLINE: 1,
+
+  /**
+   * The service or its store could not be reached, read or written.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_UNAVAILABLE = 2;
+   */
+  UNAVAILABLE: 2,
+
+  /**
+   * There was more to decide than can be decided in time, or more than the app may ask.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_OVERLOAD = 3;
+   */
+  OVERLOAD: 3,
+} as const;
+
+/**
+ * Why a fallback answered in place of the policy.
+ *
+ * @generated from enum gatehouse.v1.DegradedCause
+ */
+export type DegradedCause = (typeof DegradedCause)[keyof typeof DegradedCause] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.DegradedCause.
+ */
+export const DegradedCauseSchema: GenEnum<DegradedCause> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_decision, 0);
+
+/**
  * The answer to an action.
  *
  * @generated from enum gatehouse.v1.Verdict
@@ -437,7 +514,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum gatehouse.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 0);
+  enumDesc(file_gatehouse_v1_decision, 1);
 
 /**
  * What a rule does when it holds.
@@ -492,7 +569,7 @@ export type Effect = (typeof Effect)[keyof typeof Effect] | UnknownEnum;
  * Describes the enum gatehouse.v1.Effect.
  */
 export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 1);
+  enumDesc(file_gatehouse_v1_decision, 2);
 
 /**
  * Whether a rule counts.
@@ -533,7 +610,7 @@ export type RuleMode = (typeof RuleMode)[keyof typeof RuleMode] | UnknownEnum;
  * Describes the enum gatehouse.v1.RuleMode.
  */
 export const RuleModeSchema: GenEnum<RuleMode> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 2);
+  enumDesc(file_gatehouse_v1_decision, 3);
 
 /**
  * How serious a flag is.
@@ -581,5 +658,5 @@ export type Severity = (typeof Severity)[keyof typeof Severity] | UnknownEnum;
  * Describes the enum gatehouse.v1.Severity.
  */
 export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 3);
+  enumDesc(file_gatehouse_v1_decision, 4);
 
