@@ -1,6 +1,6 @@
 // Decisions as rows: the columns that queries ask, and a body in protobuf JSON with all the rest.
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AddSubscribers, CreateAccount } from "../../gen/gatehouse/v1/action_pb.ts";
 import {
   type Decision,
@@ -12,8 +12,10 @@ import {
   ShadowOutcomeSchema,
   type Verdict,
 } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { degradedDecision } from "./degraded-decision.ts";
 import { createdJson, profileChangedJson } from "./event-codec.ts";
 import { type EveryField, originJson, timeColumn, unlessEmpty, unlessNone, unlessZero } from "./message-json.ts";
+import type { FallbackAnswer } from "./storage.ts";
 
 /** A decision without its id and its shadow outcome. */
 export interface DecisionRow extends ActionColumns {
@@ -67,6 +69,10 @@ export function encodeDecision(decision: Decision): DecisionRow {
     refused: unlessNone(decision.refused)?.map(refusalJson),
     matches: unlessNone(decision.matches)?.map(matchJson),
     degraded: unlessZero(decision.degraded),
+    degradedCause: unlessZero(decision.degradedCause),
+    lateVerdict: unlessZero(decision.lateVerdict),
+    lateRefused: unlessNone(decision.lateRefused)?.map(refusalJson),
+    answerTime: timeJson(decision.answerTime),
     facts: unlessNone(decision.facts)?.map(factJson),
   };
   return {
@@ -84,8 +90,13 @@ export function encodeDecision(decision: Decision): DecisionRow {
   };
 }
 
-/** The decision of a row, with what the shadow policy said of it. */
-export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof ActionColumns>, shadow?: ShadowRow): Decision {
+/** The decision of a row, with what the shadow policy said of it, and with what a fallback answered instead. */
+export function decodeDecision(
+  decisionId: string,
+  row: Omit<DecisionRow, keyof ActionColumns>,
+  shadow?: ShadowRow,
+  answer?: FallbackAnswer,
+): Decision {
   const decision = fromJson(DecisionSchema, JSON.parse(row.body) as JsonValue, { ignoreUnknownFields: true });
   decision.decisionId = decisionId;
   decision.appId = row.appId;
@@ -96,7 +107,7 @@ export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof 
   if (row.eventTimeMs !== null) decision.eventTime = timestampFromMs(row.eventTimeMs);
   if (row.decideTimeMs !== null) decision.decideTime = timestampFromMs(row.decideTimeMs);
   if (shadow !== undefined) decision.shadow = decodeShadow(shadow);
-  return decision;
+  return answer === undefined ? decision : degradedDecision(decision, answer);
 }
 
 /** The body of a shadow outcome's row. */
@@ -159,6 +170,10 @@ function matchJson(match: Match): EveryField<Match> {
     labels: unlessEmpty(match.labels),
     message: unlessZero(match.message),
   };
+}
+
+function timeJson(time: Timestamp | undefined): string | undefined {
+  return time && timestampDate(time).toISOString();
 }
 
 function factJson(fact: Fact): EveryField<Fact> {

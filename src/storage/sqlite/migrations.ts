@@ -366,6 +366,15 @@ export const migrations: readonly string[] = [
   CREATE INDEX accounts_by_last_event ON accounts (app_id, last_event_time);
   CREATE INDEX accounts_destroyed ON accounts (app_id) WHERE state = 2;
   `,
+  `
+  CREATE TABLE degraded_answers ( -- of decisions that were recorded and came too late: what the fallback answered instead
+    seq INTEGER PRIMARY KEY REFERENCES decisions,
+    cause INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    code INTEGER NOT NULL,
+    answer_time INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */
