@@ -35,6 +35,8 @@ export interface AppConfig {
   querySecret?: string | undefined;
   /** The language of messages from rules, a BCP 47 tag; empty: as the policy writes them. */
   locale: string;
+  /** How many decisions and records it may ask for in a second; undefined: as many as it likes. */
+  maxPerSecond: number | undefined;
 }
 
 /** A value that a setting cannot have; the message says what it must be. */
@@ -58,20 +60,20 @@ function readAppsText(text: string): AppConfig[] {
     const equals = part.indexOf("=");
     const id = equals === -1 ? part : part.slice(0, equals);
     const tokens = equals === -1 ? [] : part.slice(equals + 1).split("|");
-    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)), locale: "" };
+    return { id: readAppId(id), tokens: tokens.map((token) => readToken(token, id)), locale: "", maxPerSecond: undefined };
   });
 }
 
 function readAppsList(value: unknown): AppConfig[] {
   if (!Array.isArray(value)) throw new Invalid("must be a list of apps, such as: [{ id: 1400000000 }].");
   return value.map((item: unknown) => {
-    if (typeof item === "number") return { id: readAppId(item), tokens: [], locale: "" };
+    if (typeof item === "number") return { id: readAppId(item), tokens: [], locale: "", maxPerSecond: undefined };
     if (typeof item !== "object" || item === null)
       throw new Invalid("each app must be a number or have an id, such as: { id: 1400000000 }.");
-    const { id, tokens = [], path_secret, query_secret, locale = "", ...rest } = item as Record<string, unknown>;
+    const { id, tokens = [], path_secret, query_secret, locale = "", max_per_second, ...rest } = item as Record<string, unknown>;
     const [unknownKey] = Object.keys(rest);
     if (unknownKey !== undefined)
-      throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens, path_secret, query_secret and locale.`);
+      throw new Invalid(`an app has no "${unknownKey}"; it has id, tokens, path_secret, query_secret, locale and max_per_second.`);
     if (!Array.isArray(tokens)) throw new Invalid(`the tokens of app ${id} must be a list.`);
     return {
       id: readAppId(id),
@@ -79,6 +81,7 @@ function readAppsList(value: unknown): AppConfig[] {
       pathSecret: readSecret("path_secret", path_secret, String(id)),
       querySecret: readSecret("query_secret", query_secret, String(id)),
       locale: readLocale(locale, String(id)),
+      maxPerSecond: max_per_second === undefined ? undefined : readMaxPerSecond(max_per_second, String(id)),
     };
   });
 }
@@ -98,6 +101,11 @@ function readToken(value: unknown, app: string): string {
 function readSecret(name: string, value: unknown, app: string): string | undefined {
   if (value === undefined || (typeof value === "string" && /^[\w.~-]{16,256}$/.test(value))) return value;
   throw new Invalid(`the ${name} of app ${app} must be 16 to 256 letters, digits, "-", "_", "." or "~"; leave it out to have none.`);
+}
+
+function readMaxPerSecond(value: unknown, app: string): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 1_000_000) return value;
+  throw new Invalid(`the max_per_second of app ${app} must be a whole number from 1 to 1000000, not ${quoted(value)}.`);
 }
 
 function readLocale(value: unknown, app: string): string {
@@ -179,6 +187,11 @@ export function wholeNumber(min: number, max: number): (value: unknown) => numbe
     if (typeof number === "number" && Number.isInteger(number) && number >= min && number <= max) return number;
     throw new Invalid(`must be a whole number from ${min} to ${max}, not ${quoted(value)}.`);
   };
+}
+
+/** Nothing, or what `read` takes. */
+export function optional<T>(read: (value: unknown) => T): (value: unknown) => T | undefined {
+  return (value) => (value === "" ? undefined : read(value));
 }
 
 export function oneOf<T extends string>(words: readonly T[]): (value: unknown) => T {

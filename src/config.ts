@@ -14,6 +14,7 @@ import {
   type Setting,
   wholeNumber,
 } from "./config-values.ts";
+import { type LimitConfig, limitSettings, readLimitConfig } from "./limit-settings.ts";
 import { type ListenerConfig, listenerSettings, readListenerConfig } from "./listener-settings.ts";
 import { didYouMean } from "./nearest.ts";
 import { type ForwardConfig, type PassOnConfig, readForwards, readTaps } from "./pass-on-settings.ts";
@@ -22,15 +23,16 @@ import { type LogLevel, logLevels } from "./telemetry/logger.ts";
 /** Everything that can be set. */
 export interface Config extends ListenerConfig {
   apps: AppConfig[];
-  webhook: ListenerConfig["webhook"] & {
-    listen: ListenAddress;
-    budgetMs: number;
-    maxBodyBytes: number;
-    fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny"; sendMessage: "allow" | "deny" | "discard" };
-  };
+  webhook: ListenerConfig["webhook"] &
+    LimitConfig["webhook"] & {
+      listen: ListenAddress;
+      maxBodyBytes: number;
+      fallback: { createAccount: "allow" | "deny"; addSubscribers: "allow" | "deny"; sendMessage: "allow" | "deny" | "discard" };
+    };
   api: ListenerConfig["api"] & { listen: ListenAddress };
   grpc: ListenerConfig["grpc"] & { listen: ListenAddress };
   auth: AuthConfig;
+  rpc: LimitConfig["rpc"];
   database: string;
   /** The policy file; undefined: none, policies come by PolicyService. */
   policy: string | undefined;
@@ -59,13 +61,7 @@ export const settings = {
     meaning: "Where Chat's webhooks arrive. Port 0 picks a free one, here and below.",
     read: readAddress,
   },
-  webhookBudgetMs: {
-    key: "webhook.budget_ms",
-    env: "GATEHOUSE_WEBHOOK_BUDGET_MS",
-    default: "1500",
-    meaning: "Milliseconds until a webhook is answered by the fallback; Chat gives up after 2000.",
-    read: wholeNumber(10, 1900),
-  },
+  ...limitSettings.webhook,
   webhookMaxBodyBytes: {
     key: "webhook.max_body_bytes",
     env: "GATEHOUSE_WEBHOOK_MAX_BODY_BYTES",
@@ -111,6 +107,7 @@ export const settings = {
   },
   ...listenerSettings,
   ...authSettings,
+  ...limitSettings.rpc,
   database: {
     key: "database",
     env: "GATEHOUSE_DATABASE",
@@ -194,13 +191,15 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
       return undefined as T;
     }
   };
+  const apps = get(settings.apps);
+  const limits = readLimitConfig(get);
   const listeners = readListenerConfig(get, (problem) => problems.push(problem));
   const config: Config = {
-    apps: get(settings.apps),
+    apps,
     webhook: {
       ...listeners.webhook,
       listen: get(settings.webhookListen),
-      budgetMs: get(settings.webhookBudgetMs),
+      ...limits.webhook,
       maxBodyBytes: get(settings.webhookMaxBodyBytes),
       fallback: {
         createAccount: get(settings.fallbackCreateAccount),
@@ -225,6 +224,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
         (problem) => problems.push(problem),
       ),
     },
+    rpc: limits.rpc,
     database: get(settings.database),
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),

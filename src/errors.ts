@@ -66,5 +66,7 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
   [ErrorReason.KEY_NOT_FOUND]: Code.NotFound,
   [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.OVERLOADED]: Code.ResourceExhausted,
+  [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
   [ErrorReason.INTERNAL]: Code.Internal,
 };

@@ -1,9 +1,12 @@
 // Puts everything together: the only place that knows concrete classes.
 import { randomBytes } from "node:crypto";
 import type { Server } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import type { DescEnum } from "@bufbuild/protobuf";
 import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
 import { AuditService } from "../gen/gatehouse/v1/audit_service_pb.ts";
+import { type Decision, DegradedCauseSchema, VerdictSchema } from "../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
 import { FeedService } from "../gen/gatehouse/v1/feed_service_pb.ts";
@@ -31,9 +34,11 @@ import { createPoliciesInForce } from "./moderation/policies-in-force.ts";
 import { createPolicyFile, type PolicyFileLoaded } from "./moderation/policy-file.ts";
 import { createPublishPolicyFile } from "./moderation/publish-policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
+import { createRecordFallback, isLateDeny } from "./moderation/record-fallback.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
+import { createAppLimit, createRateLimit } from "./rate-limit.ts";
 import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
 import { createAuditService } from "./rpc/audit-service.ts";
@@ -45,7 +50,9 @@ import { createFeedService } from "./rpc/feed-service.ts";
 import { createGrpcDoor } from "./rpc/grpc-door.ts";
 import { serve } from "./rpc/implementation.ts";
 import type { Subjects } from "./rpc/interceptors/access.ts";
+import { createCallAdmission } from "./rpc/interceptors/admission.ts";
 import { createAuditInterceptor } from "./rpc/interceptors/audit.ts";
+import type { OnCall } from "./rpc/interceptors/telemetry.ts";
 import { createInterceptors } from "./rpc/interceptors.ts";
 import { createKeyService } from "./rpc/key-service.ts";
 import { createListService } from "./rpc/list-service.ts";
@@ -54,16 +61,17 @@ import { createLocalDoor } from "./rpc/local-door.ts";
 import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
-import { openSqliteStore } from "./storage/sqlite/sqlite-store.ts";
+import { openSqliteStore, type SqliteStore } from "./storage/sqlite/sqlite-store.ts";
 import { createListenerReports } from "./telemetry/listener-reports.ts";
-import { createBurstGate, type Logger } from "./telemetry/logger.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import type { Logger } from "./telemetry/logger.ts";
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createReports } from "./telemetry/reports.ts";
 import { version } from "./version.ts";
 import { createClientAddress } from "./webhook/client-address.ts";
-import { createGateway } from "./webhook/gateway.ts";
-import { createPassOn, type PassOnReport } from "./webhook/pass-on.ts";
+import { createPassOn } from "./webhook/pass-on.ts";
+import { createUnrecordedInMemory } from "./webhook/unrecorded-in-memory.ts";
 import { createVerify } from "./webhook/verify.ts";
-import { createWebhookListener, type WebhookReport } from "./webhook/webhook-listener.ts";
+import { createWebhookSide } from "./webhook/webhook-side.ts";
 
 /** A running Gatehouse. */
 export interface GatehouseServer {
@@ -77,8 +85,11 @@ export interface GatehouseServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** How long one burst of the same trouble keeps the log quiet. */
-const burstQuietMs = 10_000;
+/** How long the store may take to say that it is ready, in milliseconds. */
+const readyWithinMs = 1000;
+
+/** How long fallbacks are recorded at a stop, whatever grace there is, in milliseconds. */
+const minRecordingMs = 100;
 
 /** Starts everything. Rejects with an error for people when it cannot, and leaves nothing running. */
 export async function startServer(config: Config, log: Logger, now: () => number = Date.now): Promise<GatehouseServer> {
@@ -97,11 +108,12 @@ export async function startServer(config: Config, log: Logger, now: () => number
 async function start(config: Config, log: Logger, now: () => number, closers: (() => unknown)[]): Promise<GatehouseServer> {
   const metrics = createMetrics(version);
   const tls = loadTls({ webhook: config.webhook.tls, api: config.api.tls, grpc: config.grpc.tls });
-  const trialGate = createBurstGate(burstQuietMs, now);
-  const store = await openSqliteStore({ path: config.database });
+  const reports = createReports(metrics, log, now);
+  const store = await openSqliteStore({ path: config.database, logger: log });
   closers.push(() => store.close());
 
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
+  watchStore(metrics, store);
 
   const compile = createCompileInTurns();
   const inForce = createPoliciesInForce({ store, compile });
@@ -112,7 +124,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const locales = new Map(config.apps.map((app) => [app.id, app.locale]));
   const localeOf = (appId: number) => locales.get(appId) ?? "";
   const factsOf = createFactsOf();
-  const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reportTrial });
+  const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reports.shadowTried });
   const reservationMs = config.reservationSeconds * 1000;
   const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, now };
   const streams = new AbortController();
@@ -122,6 +134,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       createModerationService({
         decide: createDecide({ ...deciding, shadowTrial, reservationMs }),
         record: createRecord(deciding),
+        recordFallback: createRecordFallback({ ...deciding, reservationMs, onRecorded: reportFallback }),
       }),
     ),
     serve(DecisionService, createDecisionService({ store, explainDecision: createExplainDecision({ store, compile }) })),
@@ -139,26 +152,29 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   };
   const accessOf = readMethodAccess(descs, Object.keys(subjects));
   const auditing = createAuditInterceptor({ accessOf, subjects: createAuditSubjects({ store }), audit });
-  const openDoor = (access?: Interceptor) =>
+  const appLimit = createAppLimit(
+    config.apps,
+    createRateLimit(() => performance.now()),
+  );
+  const callAdmission = createCallAdmission({ maxInFlight: config.rpc.maxInFlight, appLimit });
+  metrics.watch("rpc_in_flight", "Unary calls from other processes that are under way.", callAdmission.inFlight);
+  const onCall: OnCall = ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs);
+  const openDoor = (ofNetwork: { access?: Interceptor; admission?: Interceptor }) =>
     createLocalDoor({
       services,
-      interceptors: createInterceptors({
-        onCall: ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs),
-        onInternalError,
-        ...(access && { access }),
-        audit: auditing,
-      }),
+      interceptors: createInterceptors({ onCall, onInternalError, ...ofNetwork, audit: auditing }),
       onLateError: onInternalError,
     });
-  const localDoor = openDoor();
+  const openNetworkDoor = (access: Interceptor) => openDoor({ access, admission: callAdmission.interceptor });
+  const localDoor = openDoor({});
   const requiresKey = ({ host }: ListenAddress) => config.auth.required === "always" || !isLoopback(host);
   const isRequired = { api: requiresKey(config.api.listen), grpc: requiresKey(config.grpc.listen) };
   await assertKnowable(config, isRequired, store, now());
-  const access = createListenerAccess({ ...config.auth, store, accessOf, subjects, isRequired, onTrouble: createTroubleReporter(), now });
+  const access = createListenerAccess({ ...config.auth, store, accessOf, subjects, isRequired, onTrouble: reports.trouble, now });
 
   let stopping = false;
   const grpcDoor = createGrpcDoor({
-    localDoor: openDoor(access.grpc),
+    localDoor: openNetworkDoor(access.grpc),
     services: descs,
     onInternalError,
     reflection: !isRequired.grpc,
@@ -168,14 +184,14 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
     inForce.live();
-    await store.check();
+    await withinTime(store.check(), readyWithinMs);
   };
   const apiServer = createHttpServer(
     config.api.limits,
     tls.api?.material,
     createApiListener({
       connectDoor: createConnectDoor({
-        localDoor: openDoor(access.api),
+        localDoor: openNetworkDoor(access.api),
         services: descs,
         onInternalError,
         maxReceiveBytes: config.api.maxMessageBytes,
@@ -187,21 +203,25 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       onInternalError,
     }),
   );
-  const passOn = createPassOn({ forwards: config.forward, taps: config.tap, onPassedOn: createPassOnReporter(), now });
+  const passOn = createPassOn({ forwards: config.forward, taps: config.tap, onPassedOn: reports.webhookPassedOn, now });
   closers.push(() => passOn.close());
-  const webhookServer = createHttpServer(
-    config.webhook.limits,
-    tls.webhook?.material,
-    createWebhookListener({
-      gateway: createGateway({ client: createClient(ModerationService, localDoor), fallbacks: config.webhook.fallback }),
-      verify: createVerify(config.apps, now, config.webhook.signWindowSeconds),
-      clientAddress: createClientAddress(config.webhook.trustedProxies, config.webhook.proxyHeader),
-      passOn,
-      budgetMs: config.webhook.budgetMs,
-      maxBodyBytes: config.webhook.maxBodyBytes,
-      onAnswered: createWebhookReporter(),
-    }),
-  );
+  const client = createClient(ModerationService, localDoor);
+  const { listener, admission, unrecorded } = createWebhookSide({
+    client,
+    settings: config.webhook,
+    createUnrecorded: (isCalm) =>
+      createUnrecordedInMemory({ client, maxCount: config.webhook.maxUnrecorded, isCalm, onDropped: reports.fallbackDropped }),
+    verify: createVerify(config.apps, now, config.webhook.signWindowSeconds),
+    clientAddress: createClientAddress(config.webhook.trustedProxies, config.webhook.proxyHeader),
+    passOn,
+    onAnswered: reports.webhookAnswered,
+    appLimit,
+    newRequestId: undefined,
+    now,
+  });
+  metrics.watch("webhook_in_flight", "Webhooks that are being decided or recorded.", admission.inFlight);
+  metrics.watch("fallbacks_waiting", "Answered fallbacks that wait for being recorded.", unrecorded.waiting);
+  const webhookServer = createHttpServer(config.webhook.limits, tls.webhook?.material, listener);
   const grpcServer = createHttp2SocketServer(tls.grpc?.material, grpcDoor.accept);
   const grpc = await open("grpc", grpcServer, config.grpc.maxConnections, (graceMs) => grpcDoor.close(graceMs));
   const api = await open("api", apiServer, config.api.limits.maxConnections, drainHttp(apiServer));
@@ -213,7 +233,11 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     stopping = true;
     streams.abort();
     grpcDoor.setServing(false);
+    const deadlineMs = performance.now() + graceMs;
     await Promise.all([webhook, api, grpc].map((listener) => listener.close(graceMs)));
+    // What a fallback has answered is recorded before the store closes: first what is still being decided, then what waits.
+    await Promise.race([admission.empty(), delay(Math.max(0, deadlineMs - performance.now()), undefined, { ref: false })]);
+    await unrecorded.close(Math.max(minRecordingMs, deadlineMs - performance.now()));
     for (const close of closers.splice(0).reverse()) await close();
   };
   return {
@@ -276,37 +300,35 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     }
   }
 
-  function reportTrial(result: string, error?: unknown): void {
-    metrics.shadowTried(result);
-    if (error !== undefined && trialGate("failed") !== undefined) log.warn({ error }, "the shadow policy could not be asked");
+  function reportFallback(decision: Decision): void {
+    const { decisionId, appId, degradedCause, lateVerdict } = decision;
+    reports.fallbackRecorded({
+      decisionId,
+      appId,
+      cause: enumWord(DegradedCauseSchema, degradedCause),
+      lateVerdict: enumWord(VerdictSchema, lateVerdict),
+      isLateDeny: isLateDeny(decision),
+    });
   }
+}
 
-  function createPassOnReporter(): (report: PassOnReport) => void {
-    const gate = createBurstGate(burstQuietMs, now);
-    return ({ kind, commands, outcome, durationMs, problem }) => {
-      metrics.webhookPassedOn(`${kind} ${commands}`, outcome, durationMs);
-      if (problem === undefined) return;
-      const burst = gate(`${kind} ${commands} ${outcome}`);
-      if (burst !== undefined) log.warn({ kind, commands, outcome, problem, leftOut: burst.leftOut }, "a webhook could not be passed on");
-    };
-  }
+function watchStore(metrics: Metrics, { pressure }: SqliteStore): void {
+  metrics.watch("store_waiting_writes", "Writes that wait for the store's writer thread.", () => pressure().waiting);
+  metrics.watch(
+    "store_waiting_bytes",
+    "About how many bytes the writes hold that wait for the store's writer thread.",
+    () => pressure().waitingBytes,
+  );
+  metrics.watch(
+    "store_unanswered_seconds",
+    "For how long the store's writer thread has owed an answer; more than 2 means that it is stalled.",
+    () => pressure().unansweredMs / 1000,
+  );
+}
 
-  function createTroubleReporter(): (error: unknown, text: string) => void {
-    const gate = createBurstGate(burstQuietMs, now);
-    return (error, text) => {
-      if (gate(text) !== undefined) log.warn({ error }, text);
-    };
-  }
-
-  function createWebhookReporter(): (report: WebhookReport) => void {
-    const gate = createBurstGate(burstQuietMs, now);
-    return ({ command, outcome, status, durationMs, problem, client }) => {
-      metrics.webhookAnswered(command, outcome, durationMs);
-      if (problem === undefined) return;
-      const burst = gate(`${command} ${outcome}`);
-      if (burst !== undefined) log.warn({ command, outcome, status, problem, client, leftOut: burst.leftOut }, "a webhook was not decided");
-    };
-  }
+/** A value of an enum as labels and settings write it, such as `deny` for VERDICT_DENY. */
+function enumWord(schema: DescEnum, value: number): string {
+  return schema.value[value]?.localName.toLowerCase() ?? String(value);
 }
 
 /** A gRPC code as its specification writes it, such as INVALID_ARGUMENT; OK for none. */
@@ -319,3 +341,10 @@ const codeNames = new Map(
     typeof code === "number" ? [[code, name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()] as const] : [],
   ),
 );
+
+/** The answer of the store, or STORE_UNAVAILABLE when it takes too long. */
+async function withinTime(answer: Promise<void>, limitMs: number): Promise<void> {
+  const tooLate = delay(limitMs, "late", { ref: false });
+  if ((await Promise.race([answer, tooLate])) !== "late") return;
+  throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, `The store has not written anything for ${limitMs} ms: look at its disk.`);
+}

@@ -12,8 +12,10 @@ describe("settings", () => {
       apps: [{ id: 1400000000, tokens: [], locale: "" }],
       webhook: {
         listen: { host: "127.0.0.1", port: 8080 },
-        budgetMs: 1500,
+        budgets: { createAccount: 1500, addSubscribers: 1500, sendMessage: 1500, events: 1500 },
         maxBodyBytes: 262144,
+        maxInFlight: 2000,
+        maxUnrecorded: 20000,
         signWindowSeconds: 60,
         trustedProxies: [],
         proxyHeader: "x-forwarded-for",
@@ -28,6 +30,7 @@ describe("settings", () => {
       },
       grpc: { listen: { host: "127.0.0.1", port: 9090 }, maxConnections: 1000, maxCallsPerConnection: 1000, maxMessageBytes: 4_194_304 },
       auth: { required: "auto", bootstrapKey: undefined, jwt: undefined },
+      rpc: { maxInFlight: 2000 },
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
       reservationSeconds: 300,
@@ -42,13 +45,17 @@ describe("settings", () => {
   });
 
   it("are read from the file, and variables go before it", () => {
-    const text = "apps: [{ id: 5, tokens: [a, b], locale: zh-hans }, 6]\nwebhook: { listen: '[::1]:0', budget_ms: 100 }\ndatabase: x.db";
-    expect(readConfig({ GATEHOUSE_WEBHOOK_BUDGET_MS: "200" }, text, "g.yaml").config).toMatchObject({
+    const text = `apps: [{ id: 5, tokens: [a, b], locale: zh-hans, max_per_second: 50 }, 6]
+webhook: { listen: '[::1]:0', budget_ms: 100, budgets: { events: 50, add_subscribers: 20 } }
+database: x.db`;
+    expect(
+      readConfig({ GATEHOUSE_WEBHOOK_BUDGET_MS: "200", GATEHOUSE_WEBHOOK_BUDGETS_ADD_SUBSCRIBERS: "30" }, text, "g.yaml").config,
+    ).toMatchObject({
       apps: [
-        { id: 5, tokens: ["a", "b"], locale: "zh-Hans" },
+        { id: 5, tokens: ["a", "b"], locale: "zh-Hans", maxPerSecond: 50 },
         { id: 6, tokens: [], locale: "" },
       ],
-      webhook: { listen: { host: "::1", port: 0 }, budgetMs: 200 },
+      webhook: { listen: { host: "::1", port: 0 }, budgets: { createAccount: 200, addSubscribers: 30, sendMessage: 200, events: 50 } },
       database: "x.db",
     });
   });
@@ -116,6 +123,8 @@ api: { cors_origins: ["https://a.example"], tls: { cert_file: b.crt, key_file: b
     ["apps: [{ id: 5, tokken: a }]", 'an app has no "tokken"'],
     ["apps: [{ id: 5, tokens: [1] }]", "a token of app 5 is empty or not text"],
     ["apps: [{ id: 5, locale: '!' }]", "the locale of app 5 must be a language tag such as zh or pt-BR"],
+    ["apps: [{ id: 5, max_per_second: 0 }]", "the max_per_second of app 5 must be a whole number from 1 to 1000000"],
+    ["apps: [5]\nwebhook: { budgets: { events: 2000 } }", "webhook.budgets.events: must be a whole number from 10 to 1900"],
     ["apps: [5, 5]", "app 5 is given twice"],
     ["apps: [5000000000]", "is not an SDKAppID"],
     ["apps: [5]\nwebhook: { listen: 8080 }", "must be host:port"],

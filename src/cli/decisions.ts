@@ -16,6 +16,7 @@ import {
 import { DecisionService, ExplainDecisionResponseSchema } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
+import { degradedFields } from "./decisions/degraded.ts";
 import { describeExplanation } from "./decisions/explanation.ts";
 import { describeElements } from "./message-elements.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
@@ -129,6 +130,7 @@ function describe(decision: Decision): string {
   const head = fields([
     ["decision", safe(decision.decisionId)],
     ["verdict", describeVerdict(decision)],
+    ...degradedFields(decision),
     ["message", orDash(decision.message)],
     ["app", String(decision.appId)],
     ["action", action],
@@ -165,6 +167,7 @@ function describeBriefly(decision: Decision): string {
   return fields([
     ["decision", safe(decision.decisionId)],
     ["verdict", describeVerdict(decision)],
+    ...degradedFields(decision),
     ["action", action],
     ["by", by],
     ["about", about],

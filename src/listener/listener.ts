@@ -91,6 +91,9 @@ export function drainHttp(server: AnyHttpServer): ListenerSpec["drain"] {
   };
 }
 
+/** How many connections may wait for being accepted: a burst of new ones is not turned away while the process is busy. */
+const backlog = 4096;
+
 function bind(server: Server, { name, address: { host, port } }: ListenerSpec): Promise<Address> {
   return new Promise((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => {
@@ -99,7 +102,7 @@ function bind(server: Server, { name, address: { host, port } }: ListenerSpec): 
       reject(new GatehouseError(ErrorReason.INVALID_REQUEST, message, { cause: error }));
     };
     server.once("error", onError);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog }, () => {
       server.off("error", onError);
       resolve({ host, port: (server.address() as AddressInfo).port });
     });

@@ -42,7 +42,7 @@ export interface DecideDeps {
 export type Decide = (request: DecideRequest) => Promise<Decision>;
 
 /** An action of a request. */
-type Action = Exclude<DecideRequest["action"], { case: undefined }>;
+export type Action = Exclude<DecideRequest["action"], { case: undefined }>;
 
 /** The message of each action, for its digest. */
 const actionSchemas = {
@@ -51,7 +51,8 @@ const actionSchemas = {
   sendMessage: SendMessageSchema,
 } satisfies Record<Action["case"], unknown>;
 
-const noDigest = new Uint8Array(0);
+/** For an action whose request has no id. */
+export const noDigest = new Uint8Array(0);
 
 export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, localeOf, reservationMs, now }: DecideDeps): Decide {
   return async (request) => {
@@ -83,7 +84,7 @@ export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, 
       const decision = decideWith(stored);
       trial?.observe(stored, decision);
       const asking = [policy, policies.shadow()];
-      const reservation = asking.some(asksForRoom) ? reservationOf(decision, nowMs + reservationMs) : undefined;
+      const reservation = asking.some(asksForRoom) ? reservationOf(decision.action, decision.verdict, nowMs + reservationMs) : undefined;
       const counts = rateCounts(question, asking);
       return reservation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, reservation };
     });
@@ -107,7 +108,7 @@ function readAction(action: Action): { subject: Action; told: Action } {
 }
 
 /** What the policy says, as a decision without an id. */
-function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Question, facts: ReturnType<FactsOf>): Decision {
+export function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Question, facts: ReturnType<FactsOf>): Decision {
   const noted: Fact[] = [];
   const outcome = evaluate(policy, question, createLiveWorld(facts, noted));
   const decision = create(DecisionSchema, {
@@ -127,21 +128,23 @@ function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Qu
 }
 
 /** Whether rules ask what allowed creations have taken; when none does, nothing is taken, which saves the store half of its work. */
-function asksForRoom(policy: CompiledPolicy | undefined): boolean {
+export function asksForRoom(policy: CompiledPolicy | undefined): boolean {
   return policy !== undefined && (policy.asks.has("liveAccounts") || policy.asks.has("nameInUse"));
 }
 
-/** What an allowed creation takes until it is confirmed. */
-function reservationOf({ action, verdict }: Decision, lapseMs: number): Reservation | undefined {
-  if (action.case !== "createAccount" || verdict !== Verdict.ALLOW) return undefined;
+/** What an action takes that was answered so, until it is confirmed: only an allowed creation takes anything. */
+export function reservationOf(action: Decision["action"], answered: Verdict, lapseMs: number): Reservation | undefined {
+  if (action.case !== "createAccount" || answered !== Verdict.ALLOW) return undefined;
   return { owner: action.value.owner, normalizedName: normalize(action.value.name), lapseMs };
 }
 
-function digestOf(action: Action, appId: number): Uint8Array {
+/** Recognises the same action of an app. */
+export function digestOf(action: Action, appId: number): Uint8Array {
   return contentDigest(actionSchemas[action.case] as typeof CreateAccountSchema, action.value as never, appId, undefined);
 }
 
-function reused(requestId: string, decisionId: string): GatehouseError {
+/** The error for a request_id that was used for another action. */
+export function reused(requestId: string, decisionId: string): GatehouseError {
   return new GatehouseError(
     ErrorReason.REQUEST_ID_REUSED,
     `The request_id "${requestId}" was used before for another action, in ${decisionId}. Use a new one for a new action.`,

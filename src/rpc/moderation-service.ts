@@ -4,20 +4,34 @@ import {
   type DecideRequest,
   type DecideResponse,
   DecideResponseSchema,
+  type RecordFallbackRequest,
+  type RecordFallbackResponse,
+  RecordFallbackResponseSchema,
   type RecordRequest,
   type RecordResponse,
   RecordResponseSchema,
 } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import type { Decide } from "../moderation/decide.ts";
 import type { RecordEvent } from "../moderation/record.ts";
+import type { RecordFallback } from "../moderation/record-fallback.ts";
 
-export function createModerationService({ decide, record }: { decide: Decide; record: RecordEvent }) {
+/** What the service needs. */
+export interface ModerationServiceDeps {
+  decide: Decide;
+  record: RecordEvent;
+  recordFallback: RecordFallback;
+}
+
+export function createModerationService({ decide, record, recordFallback }: ModerationServiceDeps) {
   return {
     async decide(request: DecideRequest): Promise<DecideResponse> {
       return create(DecideResponseSchema, { decision: await decide(request) });
     },
     async record(request: RecordRequest): Promise<RecordResponse> {
       return create(RecordResponseSchema, await record(request));
+    },
+    async recordFallback(request: RecordFallbackRequest): Promise<RecordFallbackResponse> {
+      return create(RecordFallbackResponseSchema, { decision: await recordFallback(request) });
     },
   };
 }

@@ -1,6 +1,6 @@
 // Decisions as rows: the columns that queries ask, and a body in protobuf JSON with all the rest.
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AddSubscribers, CreateAccount, SendMessage } from "../../gen/gatehouse/v1/action_pb.ts";
 import {
   type Decision,
@@ -13,9 +13,11 @@ import {
   ShadowOutcomeSchema,
   type Verdict,
 } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { degradedDecision } from "./degraded-decision.ts";
 import { completeStored, elementsJson } from "./element-codec.ts";
 import { createdJson, messageSentJson, profileChangedJson } from "./event-codec.ts";
 import { type EveryField, originJson, timeColumn, unlessEmpty, unlessNone, unlessZero } from "./message-json.ts";
+import type { FallbackAnswer } from "./storage.ts";
 
 /** A decision without its id and its shadow outcome. */
 export interface DecisionRow extends ActionColumns {
@@ -71,6 +73,10 @@ export function encodeDecision(decision: Decision): DecisionRow {
     refused: unlessNone(decision.refused)?.map(refusalJson),
     matches: unlessNone(decision.matches)?.map(matchJson),
     degraded: unlessZero(decision.degraded),
+    degradedCause: unlessZero(decision.degradedCause),
+    lateVerdict: unlessZero(decision.lateVerdict),
+    lateRefused: unlessNone(decision.lateRefused)?.map(refusalJson),
+    answerTime: timeJson(decision.answerTime),
     facts: unlessNone(decision.facts)?.map(factJson),
     rewrite: decision.rewrite && rewriteJson(decision.rewrite),
   };
@@ -89,8 +95,13 @@ export function encodeDecision(decision: Decision): DecisionRow {
   };
 }
 
-/** The decision of a row, with what the shadow policy said of it. */
-export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof ActionColumns>, shadow?: ShadowRow): Decision {
+/** The decision of a row, with what the shadow policy said of it, and with what a fallback answered instead. */
+export function decodeDecision(
+  decisionId: string,
+  row: Omit<DecisionRow, keyof ActionColumns>,
+  shadow?: ShadowRow,
+  answer?: FallbackAnswer,
+): Decision {
   const decision = fromJson(DecisionSchema, JSON.parse(row.body) as JsonValue, { ignoreUnknownFields: true });
   decision.decisionId = decisionId;
   decision.appId = row.appId;
@@ -102,7 +113,7 @@ export function decodeDecision(decisionId: string, row: Omit<DecisionRow, keyof 
   if (row.decideTimeMs !== null) decision.decideTime = timestampFromMs(row.decideTimeMs);
   if (decision.action.case === "sendMessage" || decision.action.case === "messageSent") completeStored(decision.action.value);
   if (shadow !== undefined) decision.shadow = decodeShadow(shadow);
-  return decision;
+  return answer === undefined ? decision : degradedDecision(decision, answer);
 }
 
 /** The body of a shadow outcome's row. */
@@ -183,6 +194,10 @@ function matchJson(match: Match): EveryField<Match> {
     labels: unlessEmpty(match.labels),
     message: unlessZero(match.message),
   };
+}
+
+function timeJson(time: Timestamp | undefined): string | undefined {
+  return time && timestampDate(time).toISOString();
 }
 
 function factJson(fact: Fact): EveryField<Fact> {

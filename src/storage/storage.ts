@@ -2,7 +2,7 @@
 import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import type { Account, AccountRevision, AccountState, Message } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
-import type { Decision, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { Decision, DegradedCause, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 
@@ -16,6 +16,8 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  * - Ids, names and values must be compared byte for byte, case included.
  * - Every failure of the store itself must be a GatehouseError with the reason STORE_UNAVAILABLE and the driver's error as its cause; the
  *   driver's text must not be in the message.
+ * - A store holds at most so much that is not written yet: a write beyond that must be refused with OVERLOADED, and then is not on disk.
+ *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
 export interface Store extends Decisions, Events, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
@@ -97,6 +99,11 @@ export interface RateCounter {
 export interface NewDecision {
   /** Its `decisionId` is ignored and given by the store. */
   decision: Decision;
+  /**
+   * What a fallback has answered, because the decision comes too late: it must be recorded, appear in the feed and be returned as degraded, in
+   * the way that `markDegraded` says. Undefined: the decision is the answer.
+   */
+  answer?: FallbackAnswer;
   /** Recognises the same action under a repeated request_id; empty when the decision has none. */
   actionDigest: Uint8Array;
   /** For an allowed creation: room and name are taken until an event confirms it, or `lapseMs` after the decision. */
@@ -127,6 +134,14 @@ export interface Decisions {
    */
   appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision>;
 
+  /**
+   * Notes that a fallback answered instead of a decision, which came too late. From then on the decision must read, everywhere but in the feed,
+   * as degraded by `answer.cause`, with what was answered as its verdict and code, its own verdict and refused as the late ones, and neither
+   * message nor refused. One that is degraded already, however it became so, must stay as it is. Resolves, when it is on disk, to the decision
+   * as it reads then, and whether it was this call that marked it; to undefined when there is no such decision.
+   */
+  markDegraded(decisionId: string, answer: FallbackAnswer): Promise<{ decision: Decision; marked: boolean } | undefined>;
+
   /** The decision with this id, with its shadow outcome; undefined when there is none, whatever the string. */
   getDecision(decisionId: string): Promise<Decision | undefined>;
 
@@ -144,6 +159,14 @@ export interface Decisions {
 
   /** Counts decisions of `startMs` ≤ decide_time < `endMs` for a report on what is on trial, without blocking others for long. */
   countShadow(range: { startMs: number; endMs: number; shadowVersion: string | undefined }): Promise<ShadowCounts>;
+}
+
+/** What a fallback answered. */
+export interface FallbackAnswer {
+  cause: DegradedCause;
+  verdict: Verdict;
+  code: number;
+  answerTimeMs: number;
 }
 
 /** What the shadow policy said of one decision. */
@@ -185,6 +208,7 @@ export interface DecisionFilter {
   accountId?: string;
   /** Operator or owner of the action. */
   user?: string;
+  /** What was answered. */
   verdict?: Verdict;
 }
 
@@ -366,8 +390,8 @@ export interface Feed {
    * Changes after `position` that pass the filter, in the order of their commits, at most `limit` of them. Whoever has seen a change, or a `next`,
    * must never find a change that comes before it later, whatever writes overlap. `next` is the position after which to go on, also when nothing
    * was found: as far as the log was looked through, which may be less than all of it, but is more than nothing unless `position` is the end, or
-   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, which
-   * is added later: a change is the same whenever it is read.
+   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, and
+   * without the mark that a fallback answered instead, which are added later: a change is the same whenever it is read.
    */
   readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
 

@@ -20,6 +20,14 @@ export interface Metrics {
   connectionRefused(listener: string, reason: string): void;
   /** The TLS files of a listener were looked at: `read` or `refused`. With the time, in ms since 1970, when the certificate in use ends. */
   tlsLoaded(listener: string, result: string, expiresAtMs?: number): void;
+  /** A before-webhook was answered by the fallback, for a cause such as `deadline`. */
+  degraded(command: string, cause: string): void;
+  /** An answered fallback will not be recorded: `full`, `refused` or `stopped`. */
+  fallbackDropped(why: string): void;
+  /** A decision became degraded in the record. The cause and the late verdict are words of the schema, such as `deadline` and `deny`. */
+  fallbackRecorded(cause: string, lateVerdict: string): void;
+  /** Adds a value that is asked for whenever the metrics are read. The name is without the prefix `gatehouse_`. */
+  watch(name: string, help: string, read: () => number): void;
   /** The text that /metrics answers, and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -72,6 +80,24 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["listener"],
     registers,
   });
+  const fallbacks = new Counter({
+    name: "gatehouse_fallbacks_recorded_total",
+    help: "Decisions that were recorded as answered by a fallback, by its cause and by what the policy said late.",
+    labelNames: ["cause", "late_verdict"],
+    registers,
+  });
+  const degraded = new Counter({
+    name: "gatehouse_degraded_total",
+    help: "Before-webhooks that the fallback answered, by command and cause: malformed, invalid, deadline, unavailable or overload.",
+    labelNames: ["command", "cause"],
+    registers,
+  });
+  const dropped = new Counter({
+    name: "gatehouse_fallbacks_dropped_total",
+    help: "Answered fallbacks that will not be recorded, by why: full (too many waited), refused (by the service) or stopped.",
+    labelNames: ["why"],
+    registers,
+  });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -80,7 +106,7 @@ export function createMetrics(version: string): Metrics {
       },
       histogram: {
         name: "gatehouse_webhook_duration_seconds",
-        help: "Time from a webhook's headers to its answer, by command (or other).",
+        help: "Time from a webhook's arrival to its answer, by command (or other).",
       },
       labels: ["command", "outcome"],
     }),
@@ -104,6 +130,19 @@ export function createMetrics(version: string): Metrics {
     tlsLoaded(listener, result, expiresAtMs) {
       tlsLoads.inc({ listener, result });
       if (expiresAtMs !== undefined) tlsExpiry.set({ listener }, expiresAtMs / 1000);
+    },
+    degraded: (command, cause) => degraded.inc({ command, cause }),
+    fallbackDropped: (why) => dropped.inc({ why }),
+    fallbackRecorded: (cause, lateVerdict) => fallbacks.inc({ cause, late_verdict: lateVerdict }),
+    watch(name, help, read) {
+      new Gauge({
+        name: `gatehouse_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
     },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };

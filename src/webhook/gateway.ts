@@ -1,140 +1,221 @@
 // The gateway: verify, decode, call the moderation service, encode. Knows nothing of HTTP.
 import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import { DecideRequestSchema, type ModerationService, RecordRequestSchema } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import {
+  type DecideRequest,
+  DecideRequestSchema,
+  type ModerationService,
+  type RecordRequest,
+  RecordRequestSchema,
+} from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
-import { denyAnswer, discardAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
+import type { Admission } from "./admission.ts";
+import { discardAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
 import { eventTime, MalformedBody, optionalText, parseBody, type WebhookBody } from "./body.ts";
-import type { Action, AfterCommand, BeforeCommand } from "./commands/command.ts";
+import type { Action, WebhookCommand } from "./commands/command.ts";
 import { webhookCommands } from "./commands/index.ts";
+import { type AnsweredFallback, type Fallbacks, fallbackAnswer, fallbackRequest } from "./fallback.ts";
+import { type DegradedCause, type FailureCause, type GatewayReply, rejected, type WebhookOutcome } from "./gateway-reply.ts";
 import type { WebhookQuery } from "./query.ts";
+import type { Unrecorded } from "./unrecorded.ts";
 import type { Verified } from "./verify.ts";
 
-/** How a webhook was answered, for counting. */
-export type WebhookOutcome =
-  /** By a decision. */
-  | "allow"
-  | "refuse_some"
-  | "rewrite"
-  | "discard"
-  | "deny"
-  /** An event was recorded, or was on disk before. */
-  | "recorded"
-  | "duplicate"
-  /** A command that is none of ours, or the console's probe. */
-  | "ignored"
-  | "probe"
-  /** No verdict could be had, and the configured fallback answered. */
-  | "fallback_malformed"
-  | "fallback_invalid"
-  | "fallback_deadline"
-  | "fallback_unavailable"
-  /** An event could not be recorded. */
-  | "not_recorded_malformed"
-  | "not_recorded_invalid"
-  | "not_recorded_deadline"
-  | "not_recorded_unavailable"
-  /** It cannot have come from Chat. */
-  | "rejected_command_mismatch"
-  | "rejected_no_app";
+type BeforeCommand = Extract<WebhookCommand, { kind: "before" }>;
 
-/** An answer: 200 with what Chat understands, or 403 for what cannot have come from Chat. */
-export interface GatewayReply {
-  status: 200 | 403;
-  answer: WebhookAnswer;
-  /** A command of ours, or `other`: a name for a metric, not what the request said. */
+/** Milliseconds from a webhook's first byte to its answer at the latest: for each action, and for all events. */
+export type Budgets = Readonly<Record<Action["case"] | "events", number>>;
+
+/** A webhook on its way to its answer. */
+export interface Exchange {
+  /** When it arrived, on the clock of `performance.now()`. */
+  readonly arrivalMs: number;
+  /** When its budget ends, on the clock of `performance.now()`. */
+  readonly deadlineMs: number;
+  /** Its command, as far as that is known; empty: it is not. */
   command: string;
-  outcome: WebhookOutcome;
-  /** Why there was no verdict or nothing was recorded, for the log. */
-  problem?: string;
+  /** What it was answered when its budget ended; undefined while it was not. */
+  overdue: AnsweredFallback | undefined;
 }
-
-/** What answers a before-webhook when no verdict can be had, for each action. */
-export type Fallbacks = Readonly<Record<Exclude<Action["case"], "sendMessage">, "allow" | "deny"> & { sendMessage: Fallback }>;
-
-/** An answer without a verdict. */
-type Fallback = keyof typeof fallbackAnswers;
-
-const fallbackAnswers = { allow: okAnswer, deny: denyAnswer(""), discard: discardAnswer } as const;
 
 /** What the gateway needs. */
 export interface GatewayDeps {
-  client: Client<typeof ModerationService>;
+  client: Pick<Client<typeof ModerationService>, "decide" | "record">;
   fallbacks: Fallbacks;
+  budgets: Budgets;
+  admission: Admission;
+  unrecorded: Unrecorded;
+  /** How long an app has to wait before it may ask again, in milliseconds; 0: it may ask now. */
+  appLimit(appId: number): number;
+  /**
+   * Gives every Decide a request_id, by which a decision whose answer was lost is found again; each must be another one. The budget is then handed
+   * down as the deadline of the call. Undefined for a service in this process: its answer always comes, and one that comes late is marked.
+   */
+  newRequestId: (() => string) | undefined;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
-/** Answers a verified webhook; must be called with the time that is left for it, in milliseconds. Never throws. */
-export type Gateway = (
-  verified: Exclude<Verified, { kind: "rejected" }>,
-  query: WebhookQuery,
-  bodyText: string,
-  timeoutMs: number,
-) => Promise<GatewayReply>;
+/** Answers webhooks. */
+export interface Gateway {
+  /** The budget of a command, by the name that the URL gives; of others the largest. */
+  budgetMs(command: string): number;
+  /**
+   * Answers a verified webhook, at once when nobody has to be asked. When the exchange has become overdue before, the reply is not to be sent: what was answered instead
+   * is recorded as soon as that is possible.
+   */
+  answer(
+    verified: Exclude<Verified, { kind: "rejected" }>,
+    query: WebhookQuery,
+    bodyText: string,
+    exchange: Exchange,
+  ): GatewayReply | Promise<GatewayReply>;
+  /** Makes an exchange overdue, and gives the reply to send. */
+  overdue(exchange: Exchange): GatewayReply;
+}
 
-export function createGateway({ client, fallbacks }: GatewayDeps): Gateway {
-  return async (verified, query, bodyText, timeoutMs) => {
-    let body: WebhookBody | undefined;
-    let bodyCommand = "";
-    let malformed = "";
-    try {
-      body = parseBody(bodyText);
-      bodyCommand = optionalText(body, "CallbackCommand") ?? "";
-    } catch (error) {
-      if (!(error instanceof MalformedBody)) throw error;
-      malformed = error.message;
-    }
-    const name = query.command || bodyCommand;
-    const command = webhookCommands.get(name);
-    if (query.command !== "" && bodyCommand !== "" && query.command !== bodyCommand) {
-      return rejected("rejected_command_mismatch", "CallbackCommand in the URL and in the body differ.");
-    }
-    const isProbe = name === "" || (verified.kind === "probe" && (command === undefined || bodyText === ""));
-    if (command === undefined || isProbe) {
-      return { status: 200, answer: okAnswer, command: "other", outcome: isProbe ? "probe" : "ignored" };
-    }
-    if (verified.kind === "probe") return rejected("rejected_no_app", "SdkAppid is missing.");
-    if (malformed !== "" || body === undefined) return failed(name, command, "malformed", malformed);
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { client, fallbacks, budgets, admission, unrecorded, appLimit, newRequestId, now } = deps;
+  const longestBudgetMs = Math.max(...Object.values(budgets));
 
-    const { appId } = verified;
-    const origin = create(OriginSchema, {
-      clientIp: cut(query.clientIp, 64),
-      platform: cut(query.platform, 64),
-      source: "webhook",
-      traceId: cut(query.requestId, 128),
-    });
-    const time = eventTime(body);
-    const envelope = time === undefined ? { appId, origin } : { appId, origin, eventTime: time };
+  /** What a call is given: across processes the time that is left, less what is needed to keep an event. */
+  function callOptions({ deadlineMs }: Exchange, reservedMs: number): { timeoutMs?: number } {
+    return newRequestId === undefined ? waitForEver : { timeoutMs: Math.max(1, deadlineMs - performance.now() - reservedMs) };
+  }
+
+  function failed(name: string, command: WebhookCommand, cause: FailureCause, problem: string): GatewayReply {
+    if (command.kind === "after")
+      return { status: 200, answer: notRecordedAnswer, command: name, outcome: `not_recorded_${cause}`, problem };
+    return { status: 200, answer: fallbackAnswer(fallbacks[command.action]), command: name, outcome: `fallback_${cause}`, problem };
+  }
+
+  /** Sees to it that a fallback is recorded: the one of now, or the one that answered an overdue exchange. */
+  function keepFallback(request: DecideRequest, { overdue }: Exchange, now: AnsweredFallback, sizeBytes: number, decisionId = ""): void {
+    unrecorded.keepFallback(fallbackRequest(request, overdue ?? now, decisionId), sizeBytes);
+  }
+
+  function decide(
+    name: string,
+    command: BeforeCommand,
+    request: DecideRequest,
+    exchange: Exchange,
+    sizeBytes: number,
+  ): GatewayReply | Promise<GatewayReply> {
+    const isOverLimit = appLimit(request.appId) > 0;
+    const refusal = isOverLimit ? `app ${request.appId} asks more often than its max_per_second` : admission.enter("before", exchange);
+    if (refusal === undefined) return decideAdmitted(name, command, request, exchange, sizeBytes);
+    keepFallback(request, exchange, answered(command, "overload"), sizeBytes);
+    return failed(name, command, "overload", refusal);
+  }
+
+  async function decideAdmitted(
+    name: string,
+    command: BeforeCommand,
+    request: DecideRequest,
+    exchange: Exchange,
+    sizeBytes: number,
+  ): Promise<GatewayReply> {
     try {
-      if (command.kind === "after") {
-        const { duplicate } = await client.record(create(RecordRequestSchema, { ...envelope, event: command.decode(body, bodyText) }), {
-          timeoutMs,
-        });
-        return { status: 200, answer: okAnswer, command: name, outcome: duplicate ? "duplicate" : "recorded" };
-      }
-      const action = { case: command.action, value: command.decode(body, bodyText) } as Action;
-      const { decision } = await client.decide(create(DecideRequestSchema, { ...envelope, action }), { timeoutMs });
+      const { decision } = await client.decide(request, callOptions(exchange, 0));
       if (decision === undefined) throw new ConnectError("the service answered without a decision", Code.Internal);
+      if (exchange.overdue !== undefined) keepFallback(request, exchange, exchange.overdue, sizeBytes, decision.decisionId);
       const answer = command.encode(decision);
       return { status: 200, answer, command: name, outcome: outcomeOf(answer) };
     } catch (error) {
-      if (error instanceof MalformedBody) return failed(name, command, "malformed", error.message);
-      const { code, rawMessage } = ConnectError.from(error);
-      const cause = code === Code.InvalidArgument ? "invalid" : code === Code.DeadlineExceeded ? "deadline" : "unavailable";
-      return failed(name, command, cause, rawMessage);
+      const { cause, problem } = failureOf(error);
+      if (cause !== "invalid") keepFallback(request, exchange, answered(command, cause), sizeBytes);
+      return failed(name, command, cause, problem);
+    } finally {
+      admission.leave();
     }
-  };
-
-  function failed(
-    name: string,
-    command: BeforeCommand | AfterCommand,
-    cause: "malformed" | "invalid" | "deadline" | "unavailable",
-    problem: string,
-  ): GatewayReply {
-    if (command.kind === "after")
-      return { status: 200, answer: notRecordedAnswer, command: name, outcome: `not_recorded_${cause}`, problem };
-    const answer = fallbackAnswers[fallbacks[command.action]];
-    return { status: 200, answer, command: name, outcome: `fallback_${cause}`, problem };
   }
+
+  function answered({ action }: BeforeCommand, cause: DegradedCause): AnsweredFallback {
+    return { verdict: fallbacks[action], cause, timeMs: now() };
+  }
+
+  async function record(name: string, command: WebhookCommand, request: RecordRequest, exchange: Exchange): Promise<GatewayReply> {
+    const refusal = admission.enter("after", exchange);
+    let failure: { cause: "invalid" | DegradedCause; problem: string };
+    if (refusal === undefined) {
+      try {
+        const { duplicate } = await client.record(request, callOptions(exchange, unrecorded.keepEventMs));
+        return { status: 200, answer: okAnswer, command: name, outcome: duplicate ? "duplicate" : "recorded" };
+      } catch (error) {
+        failure = failureOf(error);
+      } finally {
+        admission.leave();
+      }
+    } else {
+      failure = { cause: "overload", problem: refusal };
+    }
+    if (failure.cause !== "invalid" && (await unrecorded.keepEvent(request))) {
+      return { status: 200, answer: okAnswer, command: name, outcome: "kept", problem: failure.problem };
+    }
+    return failed(name, command, failure.cause, failure.problem);
+  }
+
+  return {
+    budgetMs(commandName) {
+      const command = webhookCommands.get(commandName);
+      if (command === undefined) return longestBudgetMs;
+      return command.kind === "before" ? budgets[command.action] : budgets.events;
+    },
+
+    overdue(exchange) {
+      const command = webhookCommands.get(exchange.command);
+      const verdict = command?.kind === "before" ? fallbacks[command.action] : "allow";
+      exchange.overdue = { verdict, cause: "deadline", timeMs: now() };
+      const problem = "no answer was there when the time for it had passed";
+      if (command !== undefined) return failed(exchange.command, command, "deadline", problem);
+      return { status: 200, answer: okAnswer, command: "other", outcome: "fallback_deadline", problem };
+    },
+
+    answer(verified, query, bodyText, exchange) {
+      let body: WebhookBody | undefined;
+      let bodyCommand = "";
+      let malformed = "";
+      try {
+        body = parseBody(bodyText);
+        bodyCommand = optionalText(body, "CallbackCommand") ?? "";
+      } catch (error) {
+        if (!(error instanceof MalformedBody)) throw error;
+        malformed = error.message;
+      }
+      const name = query.command || bodyCommand;
+      const command = webhookCommands.get(name);
+      exchange.command = name;
+      if (query.command !== "" && bodyCommand !== "" && query.command !== bodyCommand) {
+        return rejected("rejected_command_mismatch", "CallbackCommand in the URL and in the body differ.");
+      }
+      const isProbe = name === "" || (verified.kind === "probe" && (command === undefined || bodyText === ""));
+      if (command === undefined || isProbe) {
+        return { status: 200, answer: okAnswer, command: "other", outcome: isProbe ? "probe" : "ignored" };
+      }
+      if (verified.kind === "probe") return rejected("rejected_no_app", "SdkAppid is missing.");
+      if (malformed !== "" || body === undefined) return failed(name, command, "malformed", malformed);
+
+      const { appId } = verified;
+      const origin = create(OriginSchema, {
+        clientIp: cut(query.clientIp, 64),
+        platform: cut(query.platform, 64),
+        source: "webhook",
+        traceId: cut(query.requestId, 128),
+      });
+      const time = eventTime(body);
+      const envelope = time === undefined ? { appId, origin } : { appId, origin, eventTime: time };
+      try {
+        if (command.kind === "after") {
+          return record(name, command, create(RecordRequestSchema, { ...envelope, event: command.decode(body, bodyText) }), exchange);
+        }
+        const action = { case: command.action, value: command.decode(body, bodyText) } as Action;
+        const request = create(DecideRequestSchema, { ...envelope, action, requestId: newRequestId?.() ?? "" });
+        return decide(name, command, request, exchange, bodyText.length);
+      } catch (error) {
+        if (error instanceof MalformedBody) return failed(name, command, "malformed", error.message);
+        throw error;
+      }
+    },
+  };
 }
 
 /** How a decision was answered. */
@@ -145,8 +226,21 @@ function outcomeOf(answer: WebhookAnswer): WebhookOutcome {
   return answer.RefusedSubscribers_Account === undefined ? "rewrite" : "refuse_some";
 }
 
-function rejected(outcome: WebhookOutcome, message: string): GatewayReply {
-  return { status: 403, answer: { ActionStatus: "FAIL", ErrorInfo: message, ErrorCode: 1 }, command: "other", outcome, problem: message };
+const waitForEver = {};
+
+/** What a failed call means for a webhook, and its words for the log. */
+function failureOf(error: unknown): { cause: "invalid" | DegradedCause; problem: string } {
+  const { code, rawMessage } = ConnectError.from(error);
+  switch (code) {
+    case Code.InvalidArgument:
+      return { cause: "invalid", problem: rawMessage };
+    case Code.DeadlineExceeded:
+      return { cause: "deadline", problem: rawMessage };
+    case Code.ResourceExhausted:
+      return { cause: "overload", problem: rawMessage };
+    default:
+      return { cause: "unavailable", problem: rawMessage };
+  }
 }
 
 /** What Chat says of the origin must never be the reason to refuse a webhook: too much of it is cut off. */

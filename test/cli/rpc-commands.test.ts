@@ -5,7 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { AccountSchema, AccountService, AccountState, type ListAccountsRequest } from "../../gen/gatehouse/v1/account_service_pb.ts";
-import { DecisionSchema, Effect, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { DecisionSchema, DegradedCause, Effect, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService, type ListDecisionsRequest, RuleResult } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -56,6 +56,10 @@ const partly = create(DecisionSchema, {
   refused: [{ subscriber: "jared", rule: "banned-subscriber", message: "banned" }],
   matches: [{ rule: "banned-subscriber", effect: Effect.REFUSE, subscriber: "jared" }],
   degraded: true,
+  degradedCause: DegradedCause.OVERLOAD,
+  lateVerdict: Verdict.ALLOW,
+  lateRefused: [{ subscriber: "bob\u202e", rule: "banned-subscriber" }],
+  answerTime: time,
 });
 
 const account = create(AccountSchema, {
@@ -189,6 +193,10 @@ test("decisions get shows the evidence", async () => {
   const second = await run("decisions", "get", "d-2");
   expect(second.stdout).toMatch(/^subscribers +jared, leckie$/m);
   expect(second.stdout).toMatch(/^jared +banned-subscriber +banned$/m);
+  expect(first.stdout).not.toContain("degraded by");
+  expect(second.stdout).toMatch(/^degraded by +overload$/m);
+  expect(second.stdout).toMatch(/^answered +2022-12-09T08:26:54\.123Z$/m);
+  expect(second.stdout).toMatch(/^late verdict +allow, without bob\\u\{202e\}$/m);
 });
 
 test("decisions explain tells it again, rule by rule", async () => {

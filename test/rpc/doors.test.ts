@@ -31,6 +31,7 @@ beforeAll(async () => {
         return decide(request, context);
       },
       record: async () => ({ eventId: "e1" }),
+      recordFallback: () => ({}),
     }),
   ]);
 });

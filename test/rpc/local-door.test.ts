@@ -21,7 +21,7 @@ const request = create(DecideRequestSchema, { appId: 1, action: { case: "createA
 function open(decide: Implementation<typeof ModerationService>["decide"], interceptors: readonly Interceptor[] = []) {
   const lateErrors: unknown[] = [];
   const onLateError = (error: unknown) => lateErrors.push(error);
-  const services = [serve(ModerationService, { decide, record: () => ({ eventId: "e1" }) })];
+  const services = [serve(ModerationService, { decide, record: () => ({ eventId: "e1" }), recordFallback: () => ({}) })];
   const all = [...createInterceptors({ onCall: () => {}, onInternalError: () => {} }), ...interceptors];
   const door = createLocalDoor({ services, interceptors: all, onLateError });
   return { door, lateErrors, client: createClient(ModerationService, door) };
@@ -51,6 +51,7 @@ it("keeps the implementation's this", async () => {
         return this.record === undefined ? {} : answer;
       },
       record: () => ({}),
+      recordFallback: () => ({}),
     }),
   ];
   expect(await createClient(ModerationService, createLocalDoor({ services, interceptors: [] })).decide(request)).toBe(answer);

@@ -1,10 +1,12 @@
 // One suite for every store: what src/storage/storage.ts says that a store must do, in its words.
 import { describe, expect, it } from "vitest";
+import { DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Store } from "../../src/storage/storage.ts";
 import { accountsConformance } from "./conformance/accounts.ts";
 import { auditConformance } from "./conformance/audit.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
+import { degradedConformance } from "./conformance/degraded.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
 import { feedConformance } from "./conformance/feed.ts";
@@ -48,6 +50,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     reservationsConformance(open);
     ratesConformance(open);
     shadowConformance(open);
+    degradedConformance(open);
     eventsConformance(open);
     accountsConformance(open);
     timelineConformance(open);
@@ -168,6 +171,8 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     beginAuditEntry: () => store.beginAuditEntry(sampleAuditEntry()),
     endAuditEntry: () => store.endAuditEntry("aud-000000000001", { afterJson: "", outcome: "OK" }),
     listAuditEntries: () => store.listAuditEntries({}, page),
+    markDegraded: () =>
+      store.markDegraded("dec-000000000001", { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs }),
     countShadow: () => store.countShadow({ startMs: 0, endMs: baseMs, shadowVersion: undefined }),
   };
 }

@@ -18,7 +18,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/decision.proto.
  */
 export const file_gatehouse_v1_decision: GenFile = /*@__PURE__*/
-  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSKMBwoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASMQoMc2VuZF9tZXNzYWdlGA4gASgLMhkuZ2F0ZWhvdXNlLnYxLlNlbmRNZXNzYWdlSAASMQoMbWVzc2FnZV9zZW50GA8gASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJEi0KB3Jld3JpdGUYKCABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGVCCAoGYWN0aW9uIjoKBEZhY3QSEAoIZnVuY3Rpb24YASABKAkSEQoJYXJndW1lbnRzGAIgAygJEg0KBXZhbHVlGAMgASgJItoBCg1TaGFkb3dPdXRjb21lEhYKDnBvbGljeV92ZXJzaW9uGAEgASgJEiYKB3ZlcmRpY3QYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdBIMCgRjb2RlGAMgASgFEiYKB3JlZnVzZWQYBCADKAsyFS5nYXRlaG91c2UudjEuUmVmdXNhbBIkCgdtYXRjaGVzGAUgAygLMhMuZ2F0ZWhvdXNlLnYxLk1hdGNoEi0KB3Jld3JpdGUYBiABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGUiagoOTWVzc2FnZVJld3JpdGUSLgoIZWxlbWVudHMYASADKAsyHC5nYXRlaG91c2UudjEuRWxlbWVudFJld3JpdGUSGAoLY3VzdG9tX2RhdGEYAiABKAlIAIgBAUIOCgxfY3VzdG9tX2RhdGEiTwoORWxlbWVudFJld3JpdGUSKwoGY2hhbmdlGAEgASgOMhsuZ2F0ZWhvdXNlLnYxLkVsZW1lbnRDaGFuZ2USEAoIcmF3X2pzb24YAiABKAkiPAoHUmVmdXNhbBISCgpzdWJzY3JpYmVyGAEgASgJEgwKBHJ1bGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKwAgoFTWF0Y2gSDAoEcnVsZRgBIAEoCRIkCgZlZmZlY3QYAiABKA4yFC5nYXRlaG91c2UudjEuRWZmZWN0EiQKBG1vZGUYAyABKA4yFi5nYXRlaG91c2UudjEuUnVsZU1vZGUSEgoKc3Vic2NyaWJlchgEIAEoCRINCgVlcnJvchgFIAEoCRIPCgdza2lwcGVkGAYgASgIEigKCHNldmVyaXR5GAcgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Ei8KBmxhYmVscxgIIAMoCzIfLmdhdGVob3VzZS52MS5NYXRjaC5MYWJlbHNFbnRyeRIPCgdtZXNzYWdlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqmgEKDUVsZW1lbnRDaGFuZ2USHgoaRUxFTUVOVF9DSEFOR0VfVU5TUEVDSUZJRUQQABIXChNFTEVNRU5UX0NIQU5HRV9LRVBUEAESGgoWRUxFTUVOVF9DSEFOR0VfQ0hBTkdFRBACEhoKFkVMRU1FTlRfQ0hBTkdFX1JFTU9WRUQQAxIYChRFTEVNRU5UX0NIQU5HRV9BRERFRBAEKlwKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhEKDVZFUkRJQ1RfQUxMT1cQARIQCgxWRVJESUNUX0RFTlkQAhITCg9WRVJESUNUX0RJU0NBUkQQAyqPAQoGRWZmZWN0EhYKEkVGRkVDVF9VTlNQRUNJRklFRBAAEhAKDEVGRkVDVF9BTExPVxABEg8KC0VGRkVDVF9ERU5ZEAISEQoNRUZGRUNUX1JFRlVTRRADEg8KC0VGRkVDVF9GTEFHEAQSEgoORUZGRUNUX0RJU0NBUkQQBRISCg5FRkZFQ1RfUkVXUklURRAGKlIKCFJ1bGVNb2RlEhkKFVJVTEVfTU9ERV9VTlNQRUNJRklFRBAAEhUKEVJVTEVfTU9ERV9FTkZPUkNFEAESFAoQUlVMRV9NT0RFX1NIQURPVxACKl4KCFNldmVyaXR5EhgKFFNFVkVSSVRZX1VOU1BFQ0lGSUVEEAASEAoMU0VWRVJJVFlfTE9XEAESEwoPU0VWRVJJVFlfTUVESVVNEAISEQoNU0VWRVJJVFlfSElHSBADYgZwcm90bzM", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("ChtnYXRlaG91c2UvdjEvZGVjaXNpb24ucHJvdG8SDGdhdGVob3VzZS52MSLMCAoIRGVjaXNpb24SEwoLZGVjaXNpb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgNEhIKCnJlcXVlc3RfaWQYAyABKAkSJAoGb3JpZ2luGAQgASgLMhQuZ2F0ZWhvdXNlLnYxLk9yaWdpbhIuCgpldmVudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI1Cg5jcmVhdGVfYWNjb3VudBgKIAEoCzIbLmdhdGVob3VzZS52MS5DcmVhdGVBY2NvdW50SAASNwoPYWRkX3N1YnNjcmliZXJzGAsgASgLMhwuZ2F0ZWhvdXNlLnYxLkFkZFN1YnNjcmliZXJzSAASNwoPYWNjb3VudF9jcmVhdGVkGAwgASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYDSABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASMQoMc2VuZF9tZXNzYWdlGA4gASgLMhkuZ2F0ZWhvdXNlLnYxLlNlbmRNZXNzYWdlSAASMQoMbWVzc2FnZV9zZW50GA8gASgLMhkuZ2F0ZWhvdXNlLnYxLk1lc3NhZ2VTZW50SAASJgoHdmVyZGljdBgUIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0EgwKBGNvZGUYFSABKAUSDwoHbWVzc2FnZRgWIAEoCRImCgdyZWZ1c2VkGBcgAygLMhUuZ2F0ZWhvdXNlLnYxLlJlZnVzYWwSJAoHbWF0Y2hlcxgYIAMoCzITLmdhdGVob3VzZS52MS5NYXRjaBIWCg5wb2xpY3lfdmVyc2lvbhgZIAEoCRIQCghkZWdyYWRlZBgaIAEoCBIvCgtkZWNpZGVfdGltZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJldmlldxgcIAEoCBIhCgVmYWN0cxgdIAMoCzISLmdhdGVob3VzZS52MS5GYWN0EisKBnNoYWRvdxgeIAEoCzIbLmdhdGVob3VzZS52MS5TaGFkb3dPdXRjb21lEhAKCGV2ZW50X2lkGB8gASgJEi0KB3Jld3JpdGUYKCABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGUSMwoOZGVncmFkZWRfY2F1c2UYKSABKA4yGy5nYXRlaG91c2UudjEuRGVncmFkZWRDYXVzZRIrCgxsYXRlX3ZlcmRpY3QYKiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdBIrCgxsYXRlX3JlZnVzZWQYKyADKAsyFS5nYXRlaG91c2UudjEuUmVmdXNhbBIvCgthbnN3ZXJfdGltZRgsIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCAoGYWN0aW9uIjoKBEZhY3QSEAoIZnVuY3Rpb24YASABKAkSEQoJYXJndW1lbnRzGAIgAygJEg0KBXZhbHVlGAMgASgJItoBCg1TaGFkb3dPdXRjb21lEhYKDnBvbGljeV92ZXJzaW9uGAEgASgJEiYKB3ZlcmRpY3QYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdBIMCgRjb2RlGAMgASgFEiYKB3JlZnVzZWQYBCADKAsyFS5nYXRlaG91c2UudjEuUmVmdXNhbBIkCgdtYXRjaGVzGAUgAygLMhMuZ2F0ZWhvdXNlLnYxLk1hdGNoEi0KB3Jld3JpdGUYBiABKAsyHC5nYXRlaG91c2UudjEuTWVzc2FnZVJld3JpdGUiagoOTWVzc2FnZVJld3JpdGUSLgoIZWxlbWVudHMYASADKAsyHC5nYXRlaG91c2UudjEuRWxlbWVudFJld3JpdGUSGAoLY3VzdG9tX2RhdGEYAiABKAlIAIgBAUIOCgxfY3VzdG9tX2RhdGEiTwoORWxlbWVudFJld3JpdGUSKwoGY2hhbmdlGAEgASgOMhsuZ2F0ZWhvdXNlLnYxLkVsZW1lbnRDaGFuZ2USEAoIcmF3X2pzb24YAiABKAkiPAoHUmVmdXNhbBISCgpzdWJzY3JpYmVyGAEgASgJEgwKBHJ1bGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKwAgoFTWF0Y2gSDAoEcnVsZRgBIAEoCRIkCgZlZmZlY3QYAiABKA4yFC5nYXRlaG91c2UudjEuRWZmZWN0EiQKBG1vZGUYAyABKA4yFi5nYXRlaG91c2UudjEuUnVsZU1vZGUSEgoKc3Vic2NyaWJlchgEIAEoCRINCgVlcnJvchgFIAEoCRIPCgdza2lwcGVkGAYgASgIEigKCHNldmVyaXR5GAcgASgOMhYuZ2F0ZWhvdXNlLnYxLlNldmVyaXR5Ei8KBmxhYmVscxgIIAMoCzIfLmdhdGVob3VzZS52MS5NYXRjaC5MYWJlbHNFbnRyeRIPCgdtZXNzYWdlGAkgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEqiQEKDURlZ3JhZGVkQ2F1c2USHgoaREVHUkFERURfQ0FVU0VfVU5TUEVDSUZJRUQQABIbChdERUdSQURFRF9DQVVTRV9ERUFETElORRABEh4KGkRFR1JBREVEX0NBVVNFX1VOQVZBSUxBQkxFEAISGwoXREVHUkFERURfQ0FVU0VfT1ZFUkxPQUQQAyqaAQoNRWxlbWVudENoYW5nZRIeChpFTEVNRU5UX0NIQU5HRV9VTlNQRUNJRklFRBAAEhcKE0VMRU1FTlRfQ0hBTkdFX0tFUFQQARIaChZFTEVNRU5UX0NIQU5HRV9DSEFOR0VEEAISGgoWRUxFTUVOVF9DSEFOR0VfUkVNT1ZFRBADEhgKFEVMRU1FTlRfQ0hBTkdFX0FEREVEEAQqXAoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASEQoNVkVSRElDVF9BTExPVxABEhAKDFZFUkRJQ1RfREVOWRACEhMKD1ZFUkRJQ1RfRElTQ0FSRBADKo8BCgZFZmZlY3QSFgoSRUZGRUNUX1VOU1BFQ0lGSUVEEAASEAoMRUZGRUNUX0FMTE9XEAESDwoLRUZGRUNUX0RFTlkQAhIRCg1FRkZFQ1RfUkVGVVNFEAMSDwoLRUZGRUNUX0ZMQUcQBBISCg5FRkZFQ1RfRElTQ0FSRBAFEhIKDkVGRkVDVF9SRVdSSVRFEAYqUgoIUnVsZU1vZGUSGQoVUlVMRV9NT0RFX1VOU1BFQ0lGSUVEEAASFQoRUlVMRV9NT0RFX0VORk9SQ0UQARIUChBSVUxFX01PREVfU0hBRE9XEAIqXgoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIQCgxTRVZFUklUWV9MT1cQARITCg9TRVZFUklUWV9NRURJVU0QAhIRCg1TRVZFUklUWV9ISUdIEANiBnByb3RvMw", [file_gatehouse_v1_action, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * A verdict with its evidence, as it was recorded and answered.
@@ -118,7 +118,7 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The answer to the request as a whole.
+   * The answer to the request as a whole; of a degraded decision the fallback's.
    *
    * @generated from field: gatehouse.v1.Verdict verdict = 20;
    */
@@ -160,7 +160,8 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
   policyVersion: string;
 
   /**
-   * True when no verdict could be had in time and the configured fallback answered.
+   * True when no verdict could be had in time and the configured fallback answered. Then verdict and code are what was answered, message and
+   * refused are empty, and matches, facts and policy_version belong to late_verdict.
    *
    * @generated from field: bool degraded = 26;
    */
@@ -208,6 +209,34 @@ export type Decision = Message<"gatehouse.v1.Decision"> & {
    * @generated from field: gatehouse.v1.MessageRewrite rewrite = 40;
    */
   rewrite?: MessageRewrite | undefined;
+
+  /**
+   * Why the fallback answered. Unspecified when the decision is not degraded.
+   *
+   * @generated from field: gatehouse.v1.DegradedCause degraded_cause = 41;
+   */
+  degradedCause: DegradedCause;
+
+  /**
+   * What the policy said when it could be asked, of a degraded decision. Where it is not what was answered, somebody may have to act.
+   *
+   * @generated from field: gatehouse.v1.Verdict late_verdict = 42;
+   */
+  lateVerdict: Verdict;
+
+  /**
+   * The subscribers that the policy would have refused, of a degraded decision. Only when late_verdict is VERDICT_ALLOW.
+   *
+   * @generated from field: repeated gatehouse.v1.Refusal late_refused = 43;
+   */
+  lateRefused: Refusal[];
+
+  /**
+   * When the fallback answered, to the millisecond. Not set when the decision is not degraded.
+   *
+   * @generated from field: google.protobuf.Timestamp answer_time = 44;
+   */
+  answerTime?: Timestamp | undefined;
 };
 
 /**
@@ -479,6 +508,54 @@ export const MatchSchema: GenMessage<Match> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_decision, 6);
 
 /**
+ * Why a fallback answered in place of the policy.
+ *
+ * @generated from enum gatehouse.v1.DegradedCause
+ */
+export const DegradedCause = {
+  /**
+   * The decision is not degraded, or the server is newer than this schema and has another cause.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * No verdict was there when the time for the answer had passed.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_DEADLINE = 1;
+   */
+  DEADLINE: 1,
+
+  /**
+   * The service or its store could not be reached, read or written.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_UNAVAILABLE = 2;
+   */
+  UNAVAILABLE: 2,
+
+  /**
+   * There was more to decide than can be decided in time, or more than the app may ask.
+   *
+   * @generated from enum value: DEGRADED_CAUSE_OVERLOAD = 3;
+   */
+  OVERLOAD: 3,
+} as const;
+
+/**
+ * Why a fallback answered in place of the policy.
+ *
+ * @generated from enum gatehouse.v1.DegradedCause
+ */
+export type DegradedCause = (typeof DegradedCause)[keyof typeof DegradedCause] | UnknownEnum;
+
+/**
+ * Describes the enum gatehouse.v1.DegradedCause.
+ */
+export const DegradedCauseSchema: GenEnum<DegradedCause> = /*@__PURE__*/
+  enumDesc(file_gatehouse_v1_decision, 0);
+
+/**
  * What became of an element.
  *
  * @generated from enum gatehouse.v1.ElementChange
@@ -531,7 +608,7 @@ export type ElementChange = (typeof ElementChange)[keyof typeof ElementChange] |
  * Describes the enum gatehouse.v1.ElementChange.
  */
 export const ElementChangeSchema: GenEnum<ElementChange> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 0);
+  enumDesc(file_gatehouse_v1_decision, 1);
 
 /**
  * The answer to an action.
@@ -579,7 +656,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum gatehouse.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 1);
+  enumDesc(file_gatehouse_v1_decision, 2);
 
 /**
  * What a rule does when it holds.
@@ -648,7 +725,7 @@ export type Effect = (typeof Effect)[keyof typeof Effect] | UnknownEnum;
  * Describes the enum gatehouse.v1.Effect.
  */
 export const EffectSchema: GenEnum<Effect> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 2);
+  enumDesc(file_gatehouse_v1_decision, 3);
 
 /**
  * Whether a rule counts.
@@ -689,7 +766,7 @@ export type RuleMode = (typeof RuleMode)[keyof typeof RuleMode] | UnknownEnum;
  * Describes the enum gatehouse.v1.RuleMode.
  */
 export const RuleModeSchema: GenEnum<RuleMode> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 3);
+  enumDesc(file_gatehouse_v1_decision, 4);
 
 /**
  * How serious a flag is.
@@ -737,5 +814,5 @@ export type Severity = (typeof Severity)[keyof typeof Severity] | UnknownEnum;
  * Describes the enum gatehouse.v1.Severity.
  */
 export const SeveritySchema: GenEnum<Severity> = /*@__PURE__*/
-  enumDesc(file_gatehouse_v1_decision, 4);
+  enumDesc(file_gatehouse_v1_decision, 5);
 

@@ -8,7 +8,7 @@ import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_gatehouse_v1_access } from "./access_pb.ts";
 import type { AddSubscribers, CreateAccount, SendMessage } from "./action_pb.ts";
 import { file_gatehouse_v1_action } from "./action_pb.ts";
-import type { Decision } from "./decision_pb.ts";
+import type { Decision, DegradedCause, Verdict } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
 import type { AccountCreated, AccountDestroyed, AccountFull, AccountProfileChanged, MessageSent, MessagesWithdrawn, SubscribersAdded, SubscribersRemoved } from "./event_pb.ts";
 import { file_gatehouse_v1_event } from "./event_pb.ts";
@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/moderation_service.proto.
  */
 export const file_gatehouse_v1_moderation_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8QIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjEKDHNlbmRfbWVzc2FnZRgMIAEoCzIZLmdhdGVob3VzZS52MS5TZW5kTWVzc2FnZUgAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24inQUKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIABIxCgxhY2NvdW50X2Z1bGwYDyABKAsyGS5nYXRlaG91c2UudjEuQWNjb3VudEZ1bGxIABIxCgxtZXNzYWdlX3NlbnQYECABKAsyGS5nYXRlaG91c2UudjEuTWVzc2FnZVNlbnRIABI9ChJtZXNzYWdlc193aXRoZHJhd24YESABKAsyHy5nYXRlaG91c2UudjEuTWVzc2FnZXNXaXRoZHJhd25IAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIMrEBChFNb2RlcmF0aW9uU2VydmljZRJNCgZEZWNpZGUSGy5nYXRlaG91c2UudjEuRGVjaWRlUmVxdWVzdBocLmdhdGVob3VzZS52MS5EZWNpZGVSZXNwb25zZSIIysEYBAgCEAESTQoGUmVjb3JkEhsuZ2F0ZWhvdXNlLnYxLlJlY29yZFJlcXVlc3QaHC5nYXRlaG91c2UudjEuUmVjb3JkUmVzcG9uc2UiCMrBGAQIAhABYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8QIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjEKDHNlbmRfbWVzc2FnZRgMIAEoCzIZLmdhdGVob3VzZS52MS5TZW5kTWVzc2FnZUgAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24inQUKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIABIxCgxhY2NvdW50X2Z1bGwYDyABKAsyGS5nYXRlaG91c2UudjEuQWNjb3VudEZ1bGxIABIxCgxtZXNzYWdlX3NlbnQYECABKAsyGS5nYXRlaG91c2UudjEuTWVzc2FnZVNlbnRIABI9ChJtZXNzYWdlc193aXRoZHJhd24YESABKAsyHy5nYXRlaG91c2UudjEuTWVzc2FnZXNXaXRoZHJhd25IAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIIpkCChVSZWNvcmRGYWxsYmFja1JlcXVlc3QSNAoHcmVxdWVzdBgBIAEoCzIbLmdhdGVob3VzZS52MS5EZWNpZGVSZXF1ZXN0Qga6SAPIAQESMwoIYW5zd2VyZWQYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgABI2CgVjYXVzZRgDIAEoDjIbLmdhdGVob3VzZS52MS5EZWdyYWRlZENhdXNlQgq6SAeCAQQQASAAEiwKC2RlY2lzaW9uX2lkGAQgASgJQhe6SBRyEihAMg5eW1x4MjAtXHg3RV0qJBIvCgthbnN3ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoWUmVjb3JkRmFsbGJhY2tSZXNwb25zZRIoCghkZWNpc2lvbhgBIAEoCzIWLmdhdGVob3VzZS52MS5EZWNpc2lvbjKoAgoRTW9kZXJhdGlvblNlcnZpY2USTQoGRGVjaWRlEhsuZ2F0ZWhvdXNlLnYxLkRlY2lkZVJlcXVlc3QaHC5nYXRlaG91c2UudjEuRGVjaWRlUmVzcG9uc2UiCMrBGAQIAhABEk0KBlJlY29yZBIbLmdhdGVob3VzZS52MS5SZWNvcmRSZXF1ZXN0GhwuZ2F0ZWhvdXNlLnYxLlJlY29yZFJlc3BvbnNlIgjKwRgECAIQARJ1Cg5SZWNvcmRGYWxsYmFjaxIjLmdhdGVob3VzZS52MS5SZWNvcmRGYWxsYmFja1JlcXVlc3QaJC5nYXRlaG91c2UudjEuUmVjb3JkRmFsbGJhY2tSZXNwb25zZSIYysEYFAgCEAEaDnJlcXVlc3QuYXBwX2lkYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An action to decide on.
@@ -269,6 +269,76 @@ export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
   messageDesc(file_gatehouse_v1_moderation_service, 3);
 
 /**
+ * An action that was answered by a fallback.
+ *
+ * @generated from message gatehouse.v1.RecordFallbackRequest
+ */
+export type RecordFallbackRequest = Message<"gatehouse.v1.RecordFallbackRequest"> & {
+  /**
+   * The action, as it was asked or would have been asked of Decide. `preview` must be false.
+   *
+   * @generated from field: gatehouse.v1.DecideRequest request = 1;
+   */
+  request?: DecideRequest | undefined;
+
+  /**
+   * What was answered.
+   *
+   * @generated from field: gatehouse.v1.Verdict answered = 2;
+   */
+  answered: Verdict;
+
+  /**
+   * Why.
+   *
+   * @generated from field: gatehouse.v1.DegradedCause cause = 3;
+   */
+  cause: DegradedCause;
+
+  /**
+   * The decision that came too late, when the caller has learned of it. Empty: not known.
+   *
+   * @generated from field: string decision_id = 4;
+   */
+  decisionId: string;
+
+  /**
+   * When it was answered, by the caller's clock; kept to the millisecond. Not set: now.
+   *
+   * @generated from field: google.protobuf.Timestamp answer_time = 5;
+   */
+  answerTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.RecordFallbackRequest.
+ * Use `create(RecordFallbackRequestSchema)` to create a new message.
+ */
+export const RecordFallbackRequestSchema: GenMessage<RecordFallbackRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_moderation_service, 4);
+
+/**
+ * The fallback is on disk.
+ *
+ * @generated from message gatehouse.v1.RecordFallbackResponse
+ */
+export type RecordFallbackResponse = Message<"gatehouse.v1.RecordFallbackResponse"> & {
+  /**
+   * The decision, which is degraded. Always set.
+   *
+   * @generated from field: gatehouse.v1.Decision decision = 1;
+   */
+  decision?: Decision | undefined;
+};
+
+/**
+ * Describes the message gatehouse.v1.RecordFallbackResponse.
+ * Use `create(RecordFallbackResponseSchema)` to create a new message.
+ */
+export const RecordFallbackResponseSchema: GenMessage<RecordFallbackResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_moderation_service, 5);
+
+/**
  * Decides what may happen and records what has happened. The webhook gateway and every other system ask here and get the same answers.
  *
  * @generated from service gatehouse.v1.ModerationService
@@ -277,7 +347,7 @@ export const ModerationService: GenService<{
   /**
    * Decides whether an action may happen. The decision is on disk before it is answered, unless it is a preview. A repeated request_id gets
    * the decision that was made the first time.
-   * Errors: INVALID_REQUEST, UNKNOWN_APP, REQUEST_ID_REUSED, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, SHUTTING_DOWN.
+   * Errors: INVALID_REQUEST, UNKNOWN_APP, REQUEST_ID_REUSED, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, OVERLOADED, RATE_LIMITED, SHUTTING_DOWN.
    *
    * @generated from rpc gatehouse.v1.ModerationService.Decide
    */
@@ -289,7 +359,7 @@ export const ModerationService: GenService<{
   /**
    * Records that something has happened. The event is on disk before it is answered. An event with the same content as one that is already
    * recorded (app, kind, fields and event_time; not origin and request_id) is the same event and changes nothing.
-   * Errors: INVALID_REQUEST, UNKNOWN_APP, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, SHUTTING_DOWN.
+   * Errors: INVALID_REQUEST, UNKNOWN_APP, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, OVERLOADED, RATE_LIMITED, SHUTTING_DOWN.
    *
    * @generated from rpc gatehouse.v1.ModerationService.Record
    */
@@ -297,6 +367,21 @@ export const ModerationService: GenService<{
     methodKind: "unary";
     input: typeof RecordRequestSchema;
     output: typeof RecordResponseSchema;
+  },
+  /**
+   * Records that the caller answered an action by a fallback of its own, because no decision could be had in time. When decision_id or the
+   * request's request_id names a decision on this action, that one is marked: the decision was made, and came too late. Otherwise the action is
+   * decided now, and the decision is recorded with the mark. Either way the decision is degraded: its verdict is what was answered, and
+   * late_verdict what the policy said. Repeating a call changes nothing when it has a decision_id or a request_id; without either, every call
+   * records another decision.
+   * Errors: INVALID_REQUEST, UNKNOWN_APP, REQUEST_ID_REUSED, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN.
+   *
+   * @generated from rpc gatehouse.v1.ModerationService.RecordFallback
+   */
+  recordFallback: {
+    methodKind: "unary";
+    input: typeof RecordFallbackRequestSchema;
+    output: typeof RecordFallbackResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_moderation_service, 0);

@@ -1,5 +1,6 @@
 // Appends decisions, as if they were made one after another however many overlap.
 import { encodeDecision } from "../decision-codec.ts";
+import { degradedDecision } from "../degraded-decision.ts";
 import type { AppendedDecision, Decisions, NewDecision, StoredFacts } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { type DecisionRow, decisionOf, selectDecision, valuesOfDecision } from "./decision-rows.ts";
@@ -8,7 +9,7 @@ import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { UnderWay } from "./under-way.ts";
 import type { Writer } from "./writer.ts";
-import type { Taking } from "./writes.ts";
+import type { Taking, Write } from "./writes.ts";
 
 /** What appending needs. */
 export interface AppendDecisionDeps {
@@ -52,11 +53,13 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
   }
 
   async function write(nowMs: number, made: NewDecision): Promise<AppendedDecision> {
-    const { decision, actionDigest } = made;
+    const { actionDigest, answer } = made;
+    const decision = answer === undefined ? made.decision : degradedDecision(made.decision, answer);
     const values = valuesOfDecision(encodeDecision(decision), actionDigest);
     const taking = takingOf(nowMs, made);
     const giveBack = taking === undefined ? undefined : take(made, taking);
-    const seq = await writer.write(["appendDecision", ...values, taking === undefined ? null : JSON.stringify(taking)], giveBack);
+    const appending: Write = ["appendDecision", ...values, taking === undefined ? null : JSON.stringify(taking)];
+    const seq = await writer.write(appending, giveBack, answer === undefined ? "first" : "later");
     if (seq > 0) return { kind: "appended", decision: { ...decision, decisionId: formatSequenceId("dec", seq) } };
     const first = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, -seq);
     if (first === undefined) throw storeUnavailable(new Error(`The decision ${-seq} cannot be found.`));

@@ -1,7 +1,8 @@
-// Decisions as rows of the table `decisions`, with what the shadow policy said of them.
-import type { Decision, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+// Decisions as rows of the table `decisions`, with what the shadow policy said of them and what was answered instead.
+import type { Decision, DegradedCause, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { type DecisionRow as DecisionColumns, decodeDecision } from "../decision-codec.ts";
 import { digestHex } from "../message-json.ts";
+import type { FallbackAnswer } from "../storage.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { DecisionValues } from "./writes.ts";
 
@@ -19,6 +20,8 @@ export interface DecisionRow {
   body: string;
   shadow_version: string | null;
   shadow_body: string | null;
+  /** JSON of cause, verdict, code and time; null when no fallback answered instead. */
+  degraded_answer: string | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
@@ -26,8 +29,15 @@ export const selectDecision = `SELECT seq, app_id, request_id, action_digest, ve
     (SELECT version FROM policies WHERE policies.policy_id = decisions.policy_id) AS policy_version,
     (SELECT version FROM policies WHERE policies.policy_id =
       (SELECT policy_id FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq)) AS shadow_version,
-    (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body
+    (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body,
+    (SELECT json_array(cause, verdict, code, answer_time) FROM degraded_answers
+      WHERE degraded_answers.seq = decisions.seq) AS degraded_answer
   FROM decisions`;
+
+/** A row without what is added later: as it was when it was appended. */
+export function asAppended(row: DecisionRow): DecisionRow {
+  return { ...row, shadow_version: null, shadow_body: null, degraded_answer: null };
+}
 
 /** The decision of a row. */
 export function decisionOf(row: DecisionRow): Decision {
@@ -43,7 +53,13 @@ export function decisionOf(row: DecisionRow): Decision {
     decideTimeMs: row.decide_time,
     body: row.body,
   };
-  return decodeDecision(formatSequenceId("dec", row.seq), columns, shadow);
+  return decodeDecision(formatSequenceId("dec", row.seq), columns, shadow, fallbackAnswerOf(row));
+}
+
+function fallbackAnswerOf({ degraded_answer }: DecisionRow): FallbackAnswer | undefined {
+  if (degraded_answer === null) return undefined;
+  const [cause, verdict, code, answerTimeMs] = JSON.parse(degraded_answer) as [DegradedCause, Verdict, number, number];
+  return { cause, verdict, code, answerTimeMs };
 }
 
 /** The values that a decision is written with. The digest is only kept beside a request_id, which is all that asks for it. */

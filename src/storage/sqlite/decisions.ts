@@ -27,6 +27,17 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
       return row && decisionOf(row);
     },
 
+    async markDegraded(decisionId, { cause, verdict, code, answerTimeMs }) {
+      const seq = parseSequenceId("dec", decisionId) ?? 0;
+      const read = () => reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
+      const before = read();
+      if (before === undefined) return undefined;
+      const decision = decisionOf(before);
+      if (decision.degraded) return { decision, marked: false };
+      const marked = (await writer.write(["markDegraded", seq, cause, verdict, code, answerTimeMs])) === 1;
+      return { decision: decisionOf(read() ?? before), marked };
+    },
+
     async findDecisionByRequestId(appId, requestId) {
       const row = reader.get<DecisionRow>(`${selectDecision} WHERE app_id = ? AND request_id = ?`, appId, requestId);
       return row && { decision: decisionOf(row), actionDigest: new Uint8Array(row.action_digest ?? []) };
@@ -70,7 +81,7 @@ function listingOf({ appId, accountId, user, verdict }: DecisionFilter): Listing
   }
   ask("app_id = ?", appId);
   ask("account_id = ?", accountId);
-  ask("verdict = ?", verdict);
+  ask("coalesce((SELECT verdict FROM degraded_answers WHERE degraded_answers.seq = decisions.seq), verdict) = ?", verdict);
   const select = `${selectDecision} WHERE ${conditions.join(" AND ")}`;
   const end = "ORDER BY seq DESC LIMIT ?";
   if (user === undefined) return { sql: `${select} ${end}`, parameters: (from, below) => [from, below, ...values] };

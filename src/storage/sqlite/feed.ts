@@ -1,6 +1,6 @@
 // The feed in SQLite: four tables that share one sequence.
 import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
-import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { asAppended, type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
 import { type EventRow, eventOf, selectEvent } from "./events.ts";
 import { type EditRow, editOf, selectEdit } from "./lists.ts";
 import { nextTurn } from "./next-turn.ts";
@@ -27,8 +27,7 @@ const sources: Readonly<Record<Kind, Source>> = {
     read(reader, seq) {
       const row = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
       if (row === undefined) return undefined;
-      const decision = decisionOf({ ...row, shadow_version: null, shadow_body: null });
-      return { position: seq, timeMs: row.decide_time ?? 0, kind: "decision", decision };
+      return { position: seq, timeMs: row.decide_time ?? 0, kind: "decision", decision: decisionOf(asAppended(row)) };
     },
   },
   event: {

@@ -388,6 +388,15 @@ export const migrations: readonly string[] = [
   `
   ALTER TABLE accounts ADD COLUMN full_time INTEGER; -- the latest time at which an event said so
   `,
+  `
+  CREATE TABLE degraded_answers ( -- of decisions that were recorded and came too late: what the fallback answered instead
+    seq INTEGER PRIMARY KEY REFERENCES decisions,
+    cause INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    code INTEGER NOT NULL,
+    answer_time INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

@@ -2,7 +2,7 @@
 import { decodeShadow, encodeShadow } from "../decision-codec.ts";
 import { createShadowCounter } from "../shadow-count.ts";
 import type { Decisions, ShadowCounts } from "../storage.ts";
-import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { asAppended, type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
@@ -78,7 +78,7 @@ export function createShadow(reader: Reader, writer: Writer): Pick<Decisions, "a
         const live = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, row.seq);
         if (live === undefined) continue;
         const outcome = decodeShadow({ policyVersion: shadowVersion, body: row.shadow_body });
-        changed.push({ decisionId: formatSequenceId("dec", row.seq), live: decisionOf(live), shadow: outcome });
+        changed.push({ decisionId: formatSequenceId("dec", row.seq), live: decisionOf(asAppended(live)), shadow: outcome });
       }
       return { ...counter.result(), changed };
     },

@@ -18,9 +18,10 @@ import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
+import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
 import { createUnderWay } from "./under-way.ts";
-import { createWriter, type StoreLogger } from "./writer.ts";
+import { createWriter, type WriterPressure } from "./writer.ts";
 
 /** Where the database is, and who hears of its troubles. */
 export interface SqliteStoreOptions {
@@ -29,11 +30,17 @@ export interface SqliteStoreOptions {
   logger?: StoreLogger;
 }
 
+/** A store in an SQLite file. */
+export interface SqliteStore extends Store {
+  /** What the writing side has to do just now. */
+  pressure(): WriterPressure;
+}
+
 /**
  * Opens the store in an SQLite file and keeps every other process out of it until it is closed. Rejects with STORE_UNAVAILABLE when another
  * process has it, when a newer Gatehouse has made it, or when it cannot be read and written.
  */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const opened: (() => void | Promise<void>)[] = [];
   async function letGo(): Promise<void> {
     for (const release of opened.reverse()) await release();
@@ -70,8 +77,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       ...createAuditLog(reader, writer),
       async check() {
         reader.get("SELECT count FROM checks");
-        await writer.write(["check"]);
+        await writer.write(["check"], undefined, "first");
       },
+      pressure: writer.pressure,
       close() {
         closing ??= letGo();
         return closing;

@@ -1,4 +1,4 @@
-// How decisions, and what the shadow policy said of them, are written. Runs in the writer thread, inside the transaction of a batch.
+// How decisions, what the shadow policy said of them and what was answered instead are written. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
@@ -53,4 +53,12 @@ export function shadowAppender(db: Database, policyIds: PolicyIds): WriteOperati
     if (isThere.get(decisionSeq) !== undefined) insert.run(decisionSeq, policyIds.idOf(version), body);
     return 0;
   };
+}
+
+/** Prepares the marking of decisions that a fallback answered for. */
+export function degradedMarker(db: Database): WriteOperations["markDegraded"] {
+  const insert = db.prepare(
+    "INSERT INTO degraded_answers (seq, cause, verdict, code, answer_time) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  return (...values) => insert.run(...values).changes;
 }

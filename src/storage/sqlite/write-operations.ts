@@ -3,7 +3,7 @@ import type { Database } from "better-sqlite3";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
 import { auditOperations } from "./write-audit.ts";
-import { decisionAppender, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
+import { decisionAppender, degradedMarker, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
 import { eventAppender } from "./write-events.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
@@ -29,6 +29,7 @@ export function prepareOperations(db: Database): Operations {
       appendDecision: decisionAppender(db, sequence, insertDecision, takings),
       appendEvent: eventAppender(db, sequence, insertDecision, takings),
       appendShadow: shadowAppender(db, policyIds),
+      markDegraded: degradedMarker(db),
       ...listOperations(db, sequence),
       ...policyOperations(db, sequence, policyIds),
       ...keyOperations(db),

@@ -1,7 +1,11 @@
 // The main side of the writer thread: gathers writes into batches, one in flight at a time, and starts the thread anew when it died.
 import { Worker } from "node:worker_threads";
+import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import type { Reader } from "./reader.ts";
+import { createStallWatch } from "./stall-watch.ts";
+import type { StoreLogger } from "./store-logger.ts";
+import { createWaitingWrites, type Turn } from "./waiting-writes.ts";
 import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type WriterRequest } from "./writes.ts";
 
 /**
@@ -11,17 +15,21 @@ import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type Wri
  */
 export interface Writer {
   /**
-   * Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have.
+   * Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have, and with OVERLOADED at once when
+   * too much waits already. Writes of one turn are done in their order; those whose turn is `first` go before the others, which is for what
+   * somebody waits for with little time. Default: `later`.
    *
    * `onSettled` is called with the result, or with undefined for a failure, in the order of the writes, before anybody can read what the batch
    * has written and before any promise of the batch settles. It must not throw.
    */
-  write(write: Write, onSettled?: OnSettled): Promise<number>;
+  write(write: Write, onSettled?: OnSettled, turn?: Turn): Promise<number>;
   /**
    * Calls the listener whenever a batch was written, or may have been, and what it wrote can be read, until the returned function is called. It
    * must not throw.
    */
   onCommit(listener: () => void): () => void;
+  /** What there is to do just now. */
+  pressure(): WriterPressure;
   /** Takes no further writes, and resolves when those that were begun are settled. */
   drain(): Promise<void>;
   /** Ends the thread; to be called after `drain`. */
@@ -31,9 +39,14 @@ export interface Writer {
 /** Hears what became of a write. */
 export type OnSettled = (result: number | undefined) => void;
 
-/** Where the store tells an operator what went wrong by itself. A pino logger is one. */
-export interface StoreLogger {
-  warn(details: object, message: string): void;
+/** What a writer has to do. */
+export interface WriterPressure {
+  /** How many writes wait for the thread; not counting those that it has. */
+  waiting: number;
+  /** About how many bytes they hold. */
+  waitingBytes: number;
+  /** For how long the thread has owed an answer, in milliseconds; 0 when it owes none. */
+  unansweredMs: number;
 }
 
 interface PendingWrite {
@@ -55,8 +68,9 @@ const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts
 /** Creates a writer for a database that is there. The thread starts with the first write. */
 export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo">, logger?: StoreLogger): Writer {
   let worker: Worker | undefined;
-  let waiting: PendingWrite[] = [];
+  const waiting = createWaitingWrites<PendingWrite>();
   let inFlight: PendingWrite[] | undefined;
+  const stallWatch = createStallWatch(waiting.count, logger);
   let checkpointing = false;
   let scheduled = false;
   let fruitlessStarts = 0;
@@ -82,17 +96,17 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   function handleDeath(cause: unknown): void {
     worker = undefined;
     checkpointing = false;
+    stallWatch.abandon();
     const backoffMs = fruitlessStarts === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (fruitlessStarts - 1));
     startNotBefore = performance.now() + backoffMs;
-    const lostWrites = (inFlight?.length ?? 0) + waiting.length;
+    const lostWrites = (inFlight?.length ?? 0) + waiting.count();
     logger?.warn({ err: cause, lostWrites, backoffMs }, "The writer thread of the store died; the next write starts it anew.");
     loseAll(cause);
   }
 
   function loseAll(cause: unknown): void {
-    const lost = [...(inFlight ?? []), ...waiting];
+    const lost = [...(inFlight ?? []), ...waiting.takeAll()];
     inFlight = undefined;
-    waiting = [];
     reader.letGo();
     for (const { onSettled } of lost) onSettled?.(undefined);
     for (const { reject } of lost) reject(storeUnavailable(cause));
@@ -102,30 +116,29 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
 
   function postBatch(): void {
     scheduled = false;
-    if (inFlight !== undefined || checkpointing || waiting.length === 0) return;
+    if (inFlight !== undefined || checkpointing || waiting.count() === 0) return;
     try {
       worker ??= start();
     } catch (cause) {
       handleDeath(cause);
       return;
     }
-    const batch = waiting.slice(0, maxBatchWrites);
+    const batch = waiting.take(maxBatchWrites);
+    inFlight = batch;
     try {
       if (batch.some(({ write }) => changesFacts(write))) reader.hold();
     } catch (cause) {
       loseAll(cause);
       return;
     }
-    waiting = waiting.slice(batch.length);
-    inFlight = batch;
-    post(
-      worker,
-      inFlight.map(({ write }) => write),
-    );
+    stallWatch.begin();
+    const writes: WriterRequest = batch.map(({ write }) => write);
+    worker.postMessage(writes);
   }
 
   function handleAnswer(answer: WriterAnswer): void {
     fruitlessStarts = 0;
+    stallWatch.end();
     if (answer !== "checkpointed") {
       settleBatch(answer);
       return;
@@ -148,7 +161,8 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     // The thread gets its next work before this batch's callers run, so that it never waits for them.
     if (checkpointDue && worker !== undefined) {
       checkpointing = true;
-      post(worker, "checkpoint");
+      stallWatch.begin();
+      worker.postMessage("checkpoint" satisfies WriterRequest);
     } else {
       postBatch();
     }
@@ -168,7 +182,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
 
   /** Waits a turn, so that callers which were settled just before have gone on. */
   function signalDrained(): void {
-    if (onDrained !== undefined && inFlight === undefined && waiting.length === 0) setImmediate(onDrained);
+    if (onDrained !== undefined && inFlight === undefined && waiting.count() === 0) setImmediate(onDrained);
   }
 
   function refusalNow(): string | undefined {
@@ -179,14 +193,18 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   }
 
   return {
-    write(write, onSettled) {
+    write(write, onSettled, turn = "later") {
       const refusal = refusalNow();
       if (refusal !== undefined) {
         onSettled?.(undefined);
         return Promise.reject(storeUnavailable(new Error(refusal)));
       }
       return new Promise((resolve, reject) => {
-        waiting.push({ write, onSettled, resolve, reject });
+        if (!waiting.add({ write, onSettled, resolve, reject }, turn)) {
+          onSettled?.(undefined);
+          reject(storeOverloaded());
+          return;
+        }
         if (scheduled || inFlight !== undefined || checkpointing) return;
         scheduled = true;
         // Everything of this turn of the event loop goes together.
@@ -199,6 +217,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       commitListeners.add(own);
       return () => void commitListeners.delete(own);
     },
+    pressure: () => ({ waiting: waiting.count(), waitingBytes: waiting.bytes(), unansweredMs: stallWatch.unansweredMs() }),
     drain() {
       draining = true;
       return new Promise((resolve) => {
@@ -207,17 +226,14 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
       });
     },
     stop() {
+      stallWatch.stop();
       const stopping = worker;
       worker = undefined;
       if (stopping === undefined) return Promise.resolve();
       return new Promise((resolve) => {
         stopping.once("exit", () => resolve());
-        post(stopping, "close");
+        stopping.postMessage("close" satisfies WriterRequest);
       });
     },
   };
-}
-
-function post(worker: Worker, request: WriterRequest): void {
-  worker.postMessage(request);
 }

@@ -53,6 +53,8 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
+  /** Results in 1, or in 0 when there is such a mark already. The decision must be there. */
+  markDegraded: [decisionSeq: number, cause: number, verdict: number, code: number, answerTimeMs: number];
   /** `entries` is JSON of EntryValues tuples. Results in how many values are new, -1 when there is no such list. */
   addEntries: [list: string, entries: string];
   /** `values` is JSON. Results in how many values were there, -1 when there is no such list. */
@@ -133,6 +135,7 @@ export function changesFacts(write: Write): boolean {
     case "noteKeyUse":
     case "beginAuditEntry":
     case "endAuditEntry":
+    case "markDegraded":
     case "check":
       return false;
     default:

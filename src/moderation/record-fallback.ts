@@ -1,0 +1,107 @@
+// Records that a caller answered an action by a fallback of its own: marks the decision that came too late, or makes it now.
+import type { Decision } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
+import type { DecideRequest, RecordFallbackRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { GatehouseError } from "../errors.ts";
+import type { Question } from "../policy/evaluate.ts";
+import type { FallbackAnswer, NewDecision } from "../storage/storage.ts";
+import { type Action, asksForRoom, type DecideDeps, decisionOf, digestOf, noDigest, reservationOf, reused } from "./decide.ts";
+import { rateCounts } from "./rate-counts.ts";
+import { msOf } from "./times.ts";
+
+/** What recording a fallback needs. No policy is tried on what was answered without one. */
+export interface RecordFallbackDeps extends Omit<DecideDeps, "shadowTrial"> {
+  /** Told of every decision that became degraded by a call. Must not throw. */
+  onRecorded(decision: Decision): void;
+}
+
+/** Records a fallback. Repeating it changes nothing when the decision or the request has an id. */
+export type RecordFallback = (request: RecordFallbackRequest) => Promise<Decision>;
+
+export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
+  const { store, policies, factsOf, checkApp, localeOf, reservationMs, now, onRecorded } = deps;
+
+  return async ({ request, answered, cause, decisionId, answerTime }) => {
+    if (request === undefined || request.preview) throw invalid("request.preview", "must be false: a preview is not answered to anybody");
+    checkApp(request.appId);
+    const nowMs = now();
+    const answer = { cause, verdict: answered, code: codeOf(answered), answerTimeMs: msOf(answerTime) ?? nowMs };
+    const recorded = (await recordedAs(decisionId, request)) ?? (await recordedFor(request));
+    if (recorded === undefined) return decideLate(request, answer, nowMs);
+    return mark(recorded, answer);
+  };
+
+  /** The decision that came too late, by its id; undefined when it is not there. */
+  async function recordedAs(decisionId: string, request: DecideRequest): Promise<Decision | undefined> {
+    const decision = decisionId === "" ? undefined : await store.getDecision(decisionId);
+    // What belongs to another app is for the caller as if it were not there.
+    if (decision === undefined || decision.appId !== request.appId) return undefined;
+    if (isAbout(decision, request)) return decision;
+    throw invalid("decision_id", `must name a decision on this action, and ${decisionId} is on another`);
+  }
+
+  /** The decision that came too late, by the id of its request; undefined when it is not there. */
+  async function recordedFor({ appId, requestId, action }: DecideRequest): Promise<Decision | undefined> {
+    const earlier = requestId === "" ? undefined : await store.findDecisionByRequestId(appId, requestId);
+    if (earlier === undefined) return undefined;
+    if (Buffer.compare(earlier.actionDigest, digestOf(action as Action, appId)) !== 0) throw reused(requestId, earlier.decision.decisionId);
+    return earlier.decision;
+  }
+
+  async function mark(decision: Decision, answer: FallbackAnswer): Promise<Decision> {
+    if (decision.degraded) return decision;
+    const result = await store.markDegraded(decision.decisionId, answer);
+    if (result?.marked) onRecorded(result.decision);
+    return result?.decision ?? decision;
+  }
+
+  /** Asks the policy as it is now, and records what it says beside what was answered. */
+  async function decideLate(request: DecideRequest, answer: FallbackAnswer, nowMs: number): Promise<Decision> {
+    const { appId, requestId, origin } = request;
+    const policy = policies.live();
+    const question: Question = { appId, locale: localeOf(appId), origin, subject: request.action as Action, nowMs };
+    const actionDigest = requestId === "" ? noDigest : digestOf(request.action as Action, appId);
+    const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
+      const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy));
+      const asking = [policy, policies.shadow()];
+      const lapseMs = answer.answerTimeMs + reservationMs;
+      // What was let pass takes its room as long as any other: from the answer on, which may be long ago.
+      const takes = lapseMs > nowMs && asking.some(asksForRoom);
+      const reservation = takes ? reservationOf(decision.action, answer.verdict, lapseMs) : undefined;
+      const made = { decision, answer, actionDigest, counts: rateCounts(question, asking) };
+      return reservation === undefined ? made : { ...made, reservation };
+    });
+    switch (appended.kind) {
+      case "appended":
+        onRecorded(appended.decision);
+        return appended.decision;
+      case "repeat":
+        return mark(appended.decision, answer);
+      case "reused":
+        throw reused(requestId, appended.decisionId);
+    }
+  }
+}
+
+/** Whether a degraded decision let something pass that the policy would have stopped, wholly or for some. */
+export function isLateDeny({ degraded, verdict, lateVerdict, lateRefused }: Decision): boolean {
+  return degraded && verdict === Verdict.ALLOW && (lateVerdict !== Verdict.ALLOW || lateRefused.length > 0);
+}
+
+/** The code of an answer that no rule has given. */
+function codeOf(answered: Verdict): number {
+  if (answered === Verdict.ALLOW) return 0;
+  return answered === Verdict.DISCARD ? 2 : 1;
+}
+
+function isAbout(decision: Decision, { appId, action }: DecideRequest): boolean {
+  if (decision.action.case !== action.case) return false;
+  return Buffer.compare(digestOf(decision.action as Action, appId), digestOf(action as Action, appId)) === 0;
+}
+
+function invalid(field: string, description: string): GatehouseError {
+  return new GatehouseError(ErrorReason.INVALID_REQUEST, `The request has 1 problem: ${field}: ${description}`, {
+    fields: [{ field, description }],
+  });
+}

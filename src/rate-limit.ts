@@ -1,0 +1,43 @@
+// Rate limits: a token bucket for each key.
+
+/** Limits how often things may happen. */
+export interface RateLimit {
+  /**
+   * Takes one token of the bucket under `key`, which fills at `perSecond` and holds one second's worth. 0: it was there. Otherwise the milliseconds
+   * until there is one again, and nothing was taken. Keys must come from a bounded set.
+   */
+  take(key: string, perSecond: number): number;
+}
+
+/** Creates the buckets, all full. `nowMs` gives milliseconds of a clock that never goes back. */
+export function createRateLimit(nowMs: () => number): RateLimit {
+  /** When each bucket is full again: all there is to know of it. */
+  const fullAtMs = new Map<string, number>();
+  return {
+    take(key, perSecond) {
+      const now = nowMs();
+      const tokenMs = 1000 / perSecond;
+      const fillMs = Math.max(1, perSecond) * tokenMs;
+      const nextFullMs = Math.max(fullAtMs.get(key) ?? 0, now) + tokenMs;
+      const waitMs = nextFullMs - fillMs - now;
+      if (waitMs > 0) return Math.ceil(waitMs);
+      fullAtMs.set(key, nextFullMs);
+      return 0;
+    },
+  };
+}
+
+/** How long an app has to wait before it may ask again, in milliseconds; 0: it may ask now, and has. */
+export type AppLimit = (appId: number) => number;
+
+/** The limits of apps that have one; the others are never held up. */
+export function createAppLimit(apps: readonly { id: number; maxPerSecond: number | undefined }[], rateLimit: RateLimit): AppLimit {
+  const limits = new Map(
+    apps.flatMap(({ id, maxPerSecond }) => (maxPerSecond === undefined ? [] : [[id, { key: `app ${id}`, maxPerSecond }] as const])),
+  );
+  if (limits.size === 0) return () => 0;
+  return (appId) => {
+    const limit = limits.get(appId);
+    return limit === undefined ? 0 : rateLimit.take(limit.key, limit.maxPerSecond);
+  };
+}

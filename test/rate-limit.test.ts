@@ -1,0 +1,42 @@
+// Token buckets.
+import { describe, expect, it } from "vitest";
+import { createAppLimit, createRateLimit } from "../src/rate-limit.ts";
+
+describe("a rate limit", () => {
+  it("lets a second's worth through at once, and then as much as fills up", () => {
+    let nowMs = 5000;
+    const limit = createRateLimit(() => nowMs);
+    const takeAll = () => Array.from({ length: 20 }, () => limit.take("a", 10)).filter((waitMs) => waitMs === 0).length;
+    expect(takeAll()).toBe(10);
+    expect(limit.take("a", 10)).toBe(100);
+    expect(limit.take("b", 10)).toBe(0);
+    nowMs += 99;
+    expect(limit.take("a", 10)).toBe(1);
+    nowMs += 1;
+    expect(limit.take("a", 10)).toBe(0);
+    expect(limit.take("a", 10)).toBe(100);
+    nowMs += 3_600_000;
+    expect(takeAll()).toBe(10);
+  });
+
+  it("of less than one a second lets one through at a time", () => {
+    let nowMs = 0;
+    const limit = createRateLimit(() => nowMs);
+    expect(limit.take("a", 0.5)).toBe(0);
+    expect(limit.take("a", 0.5)).toBe(2000);
+    nowMs += 2000;
+    expect(limit.take("a", 0.5)).toBe(0);
+  });
+
+  it("of an app holds up that app alone", () => {
+    const apps = [
+      { id: 1, maxPerSecond: 1 },
+      { id: 2, maxPerSecond: undefined },
+    ];
+    const limit = createAppLimit(
+      apps,
+      createRateLimit(() => 0),
+    );
+    expect([limit(1), limit(1), limit(2), limit(2), limit(3)]).toEqual([0, 1000, 0, 0, 0]);
+  });
+});
