@@ -228,7 +228,8 @@ it("far more webhooks than there is room for are all answered in time, and what 
   await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_store_unanswered_seconds")) > 0);
   for (let round = 0; round < 3; round++) {
     const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => ask(gatehouse, `bad ${round} ${i}`)));
-    expect(new Set(answers)).toEqual(new Set([0]));
+    // The fallback's, or the policy's where the stall was over before.
+    for (const answer of answers) expect([0, 120001]).toContain(answer);
     expect(await metric(gatehouse, "gatehouse_fallbacks_waiting")).toBeLessThanOrEqual(100);
     expect(await metric(gatehouse, "gatehouse_webhook_in_flight")).toBeLessThanOrEqual(20);
     if ((await metric(gatehouse, "gatehouse_store_unanswered_seconds")) === 0) break;
