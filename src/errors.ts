@@ -66,5 +66,6 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.PERMISSION_DENIED]: Code.PermissionDenied,
   [ErrorReason.KEY_NOT_FOUND]: Code.NotFound,
   [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
+  [ErrorReason.CASE_NOT_FOUND]: Code.NotFound,
   [ErrorReason.INTERNAL]: Code.Internal,
 };
