@@ -1,5 +1,7 @@
 // Decisions as rows of the table `decisions`, with what the shadow policy said of them.
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Decision, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { type DecisionRow as DecisionColumns, decodeDecision } from "../decision-codec.ts";
 import { digestHex } from "../message-json.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
@@ -19,6 +21,9 @@ export interface DecisionRow {
   body: string;
   shadow_version: string | null;
   shadow_body: string | null;
+  follow_up: FollowUp | null;
+  follow_up_event_seq: number | null;
+  follow_up_time: number | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
@@ -26,8 +31,9 @@ export const selectDecision = `SELECT seq, app_id, request_id, action_digest, ve
     (SELECT version FROM policies WHERE policies.policy_id = decisions.policy_id) AS policy_version,
     (SELECT version FROM policies WHERE policies.policy_id =
       (SELECT policy_id FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq)) AS shadow_version,
-    (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body
-  FROM decisions`;
+    (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body,
+    follow_up, follow_up_event_seq, follow_up_time
+  FROM decisions LEFT JOIN follow_ups ON decision_seq = seq`;
 
 /** The decision of a row. */
 export function decisionOf(row: DecisionRow): Decision {
@@ -43,7 +49,17 @@ export function decisionOf(row: DecisionRow): Decision {
     decideTimeMs: row.decide_time,
     body: row.body,
   };
-  return decodeDecision(formatSequenceId("dec", row.seq), columns, shadow);
+  const decision = decodeDecision(formatSequenceId("dec", row.seq), columns, shadow);
+  if (row.follow_up !== null) decision.followUp = row.follow_up;
+  if (row.follow_up_event_seq !== null) decision.followUpEventId = formatSequenceId("evt", row.follow_up_event_seq);
+  if (row.follow_up_time !== null) decision.followUpTime = timestampFromMs(row.follow_up_time);
+  return decision;
+}
+
+/** The row without what became known of the decision later. */
+export function asItWasMade(row: DecisionRow): DecisionRow {
+  const later = { shadow_version: null, shadow_body: null, follow_up: null, follow_up_event_seq: null, follow_up_time: null };
+  return { ...row, ...later };
 }
 
 /** The values that a decision is written with. The digest is only kept beside a request_id, which is all that asks for it. */

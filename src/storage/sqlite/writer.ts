@@ -2,7 +2,17 @@
 import { Worker } from "node:worker_threads";
 import { storeUnavailable } from "../store-unavailable.ts";
 import type { Reader } from "./reader.ts";
-import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type WriterRequest } from "./writes.ts";
+import {
+  type BatchAnswer,
+  changesFacts,
+  isFailure,
+  type Write,
+  type WriteArguments,
+  type WriteKind,
+  type WriteResult,
+  type WriterAnswer,
+  type WriterRequest,
+} from "./writes.ts";
 
 /**
  * Writes to one database. While a batch that changes facts is under way the reader is held on what was committed before, so that what rules read
@@ -16,7 +26,10 @@ export interface Writer {
    * `onSettled` is called with the result, or with undefined for a failure, in the order of the writes, before anybody can read what the batch
    * has written and before any promise of the batch settles. It must not throw.
    */
-  write(write: Write, onSettled?: OnSettled): Promise<number>;
+  write<Kind extends WriteKind>(
+    write: [kind: Kind, ...values: WriteArguments[Kind]],
+    onSettled?: OnSettled<Kind>,
+  ): Promise<WriteResult<Kind>>;
   /**
    * Calls the listener whenever a batch was written, or may have been, and what it wrote can be read, until the returned function is called. It
    * must not throw.
@@ -29,7 +42,7 @@ export interface Writer {
 }
 
 /** Hears what became of a write. */
-export type OnSettled = (result: number | undefined) => void;
+export type OnSettled<Kind extends WriteKind = WriteKind> = (result: WriteResult<Kind> | undefined) => void;
 
 /** Where the store tells an operator what went wrong by itself. A pino logger is one. */
 export interface StoreLogger {
@@ -39,7 +52,7 @@ export interface StoreLogger {
 interface PendingWrite {
   write: Write;
   onSettled: OnSettled | undefined;
-  resolve(result: number): void;
+  resolve(result: WriteResult): void;
   reject(reason: unknown): void;
 }
 
@@ -143,7 +156,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     reader.letGo();
     for (const [index, { onSettled }] of settled.entries()) {
       const result = results[index];
-      onSettled?.(typeof result === "number" ? result : undefined);
+      onSettled?.(result === undefined || isFailure(result) ? undefined : result);
     }
     // The thread gets its next work before this batch's callers run, so that it never waits for them.
     if (checkpointDue && worker !== undefined) {
@@ -154,7 +167,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     }
     for (const [index, { resolve, reject }] of settled.entries()) {
       const result = results[index];
-      if (typeof result === "number") resolve(result);
+      if (result !== undefined && !isFailure(result)) resolve(result);
       else
         reject(storeUnavailable(Object.assign(new Error(result?.message ?? "The writer thread gave no result."), { code: result?.code })));
     }
@@ -179,14 +192,15 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   }
 
   return {
-    write(write, onSettled) {
+    write<Kind extends WriteKind>(write: [kind: Kind, ...values: WriteArguments[Kind]], onSettled?: OnSettled<Kind>) {
       const refusal = refusalNow();
       if (refusal !== undefined) {
         onSettled?.(undefined);
         return Promise.reject(storeUnavailable(new Error(refusal)));
       }
-      return new Promise((resolve, reject) => {
-        waiting.push({ write, onSettled, resolve, reject });
+      return new Promise<WriteResult<Kind>>((resolve, reject) => {
+        // The thread answers each write with the result of its kind.
+        waiting.push({ write, onSettled, resolve, reject } as unknown as PendingWrite);
         if (scheduled || inFlight !== undefined || checkpointing) return;
         scheduled = true;
         // Everything of this turn of the event loop goes together.
