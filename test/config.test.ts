@@ -33,6 +33,7 @@ describe("settings", () => {
       reservationSeconds: 300,
       forward: [],
       tap: [],
+      followUpSeconds: 86_400,
       log: { level: "info" },
     });
   });

@@ -17,7 +17,8 @@ export function createModerationService({ decide, record }: { decide: Decide; re
       return create(DecideResponseSchema, { decision: await decide(request) });
     },
     async record(request: RecordRequest): Promise<RecordResponse> {
-      return create(RecordResponseSchema, await record(request));
+      const { eventId, duplicate } = await record(request);
+      return create(RecordResponseSchema, { eventId, duplicate });
     },
   };
 }
