@@ -38,6 +38,8 @@ export interface Config extends ListenerConfig {
   policy: string | undefined;
   /** How long an allowed creation takes room and name when no event confirms it. */
   reservationSeconds: number;
+  /** How long a creation waits for an event that comes late. */
+  followUpSeconds: number;
   /** Where webhooks go that are none of ours, and where copies go. */
   forward: ForwardConfig[];
   tap: PassOnConfig[];
@@ -129,6 +131,13 @@ export const settings = {
     default: "300",
     meaning: "How long an allowed creation counts as an account and takes its name while no event has confirmed it.",
     read: wholeNumber(1, 86_400),
+  },
+  followUpSeconds: {
+    key: "follow_up_seconds",
+    env: "GATEHOUSE_FOLLOW_UP_SECONDS",
+    default: "86400",
+    meaning: "How long after a decision on a creation, and after it happened, an event that comes late is still joined with the decision.",
+    read: wholeNumber(1, 2_592_000),
   },
   forward: {
     key: "forward",
@@ -228,6 +237,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     database: get(settings.database),
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),
+    followUpSeconds: get(settings.followUpSeconds),
     forward: get(settings.forward),
     tap: get(settings.tap),
     log: { level: get(settings.logLevel) },

@@ -68,5 +68,6 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.AUTHENTICATION_UNAVAILABLE]: Code.Unavailable,
   [ErrorReason.OVERLOADED]: Code.ResourceExhausted,
   [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
+  [ErrorReason.CASE_NOT_FOUND]: Code.NotFound,
   [ErrorReason.INTERNAL]: Code.Internal,
 };

@@ -6,6 +6,7 @@ import type { DescEnum } from "@bufbuild/protobuf";
 import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { AccountService } from "../gen/gatehouse/v1/account_service_pb.ts";
 import { AuditService } from "../gen/gatehouse/v1/audit_service_pb.ts";
+import { CaseService } from "../gen/gatehouse/v1/case_service_pb.ts";
 import { type Decision, DegradedCauseSchema, VerdictSchema } from "../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
@@ -27,6 +28,8 @@ import { createDecide } from "./moderation/decide.ts";
 import { createExplainDecision, decisionNotFound } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
 import { createFeed } from "./moderation/feed.ts";
+import { caseKindWords, createFollowUpReport } from "./moderation/follow-up-report.ts";
+import { startFollowUpSweep } from "./moderation/follow-up-sweep.ts";
 import { createKeys } from "./moderation/keys.ts";
 import { createLists } from "./moderation/lists.ts";
 import { createPolicies } from "./moderation/policies.ts";
@@ -43,6 +46,7 @@ import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
 import { createAuditService } from "./rpc/audit-service.ts";
 import { createAuditSubjects } from "./rpc/audit-subjects.ts";
+import { caseNotFound, createCaseService } from "./rpc/case-service.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
 import { createCrossOrigin } from "./rpc/cross-origin.ts";
 import { createDecisionService } from "./rpc/decision-service.ts";
@@ -63,9 +67,9 @@ import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore, type SqliteStore } from "./storage/sqlite/sqlite-store.ts";
 import { createListenerReports } from "./telemetry/listener-reports.ts";
-import type { Logger } from "./telemetry/logger.ts";
+import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
-import { createReports } from "./telemetry/reports.ts";
+import { burstQuietMs, createReports } from "./telemetry/reports.ts";
 import { version } from "./version.ts";
 import { createClientAddress } from "./webhook/client-address.ts";
 import { createPassOn } from "./webhook/pass-on.ts";
@@ -125,19 +129,31 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const localeOf = (appId: number) => locales.get(appId) ?? "";
   const factsOf = createFactsOf();
   const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reports.shadowTried });
-  const reservationMs = config.reservationSeconds * 1000;
-  const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, now };
+  const waits = { reservationMs: config.reservationSeconds * 1000, followUpMs: config.followUpSeconds * 1000 };
+  closers.push(
+    startFollowUpSweep({
+      store,
+      ...waits,
+      now,
+      after: callAfter,
+      onAbandoned: (count) => metrics.followedUp("create_account", "abandoned", count),
+      onFailed: (error) => log.warn({ error }, "what was abandoned could not be noted; it is tried again"),
+    }),
+  );
+  const onFollowedUp = createFollowUpReport({ metrics, log, gate: createBurstGate(burstQuietMs, now) });
+  const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, ...waits, onFollowedUp, now };
   const streams = new AbortController();
   const services = [
     serve(
       ModerationService,
       createModerationService({
-        decide: createDecide({ ...deciding, shadowTrial, reservationMs }),
+        decide: createDecide({ ...deciding, shadowTrial }),
         record: createRecord(deciding),
-        recordFallback: createRecordFallback({ ...deciding, reservationMs, onRecorded: reportFallback }),
+        recordFallback: createRecordFallback({ ...deciding, onRecorded: reportFallback }),
       }),
     ),
     serve(DecisionService, createDecisionService({ store, explainDecision: createExplainDecision({ store, compile }) })),
+    serve(CaseService, createCaseService({ store, now })),
     serve(AccountService, createAccountService({ store })),
     serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
     serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
@@ -149,6 +165,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const descs = services.map(({ service }) => service);
   const subjects: Subjects = {
     decision_id: { appOf: async (id) => (await store.getDecision(id))?.appId, notFound: decisionNotFound },
+    case_id: { appOf: async (id) => (await store.getCase(id))?.appId, notFound: caseNotFound },
   };
   const accessOf = readMethodAccess(descs, Object.keys(subjects));
   const auditing = createAuditInterceptor({ accessOf, subjects: createAuditSubjects({ store }), audit });
@@ -197,7 +214,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
         maxReceiveBytes: config.api.maxMessageBytes,
       }),
       ready,
-      metrics: metrics.render,
+      metrics: renderMetrics,
       checkMetricsReader: access.checkMetricsReader,
       crossOrigin: createCrossOrigin({ origins: config.api.corsOrigins, isOpen: !isRequired.api }),
       onInternalError,
@@ -300,7 +317,15 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     }
   }
 
+  async function renderMetrics(): Promise<{ contentType: string; text: string }> {
+    // Without the store the other metrics are worth the more.
+    const open = await store.countOpenCases().catch(() => []);
+    for (const { kind, count } of open) metrics.openCases(caseKindWords.get(kind) ?? "other", count);
+    return metrics.render();
+  }
+
   function reportFallback(decision: Decision): void {
+    if (isLateDeny(decision)) metrics.caseOpened("late_deny");
     const { decisionId, appId, degradedCause, lateVerdict } = decision;
     reports.fallbackRecorded({
       decisionId,
@@ -347,4 +372,9 @@ async function withinTime(answer: Promise<void>, limitMs: number): Promise<void>
   const tooLate = delay(limitMs, "late", { ref: false });
   if ((await Promise.race([answer, tooLate])) !== "late") return;
   throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, `The store has not written anything for ${limitMs} ms: look at its disk.`);
+}
+
+function callAfter(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }

@@ -36,6 +36,7 @@ describe("settings", () => {
       reservationSeconds: 300,
       forward: [],
       tap: [],
+      followUpSeconds: 86_400,
       log: { level: "info" },
     });
   });

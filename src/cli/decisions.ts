@@ -14,6 +14,7 @@ import {
   Verdict,
 } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService, ExplainDecisionResponseSchema } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { mentionRest, readPages, serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
 import { degradedFields } from "./decisions/degraded.ts";
@@ -22,6 +23,8 @@ import { describeElements } from "./message-elements.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
 
 const defaultLimit = "50";
+/** Nothing is known of most denials, and what was bypassed has no decision. */
+const followUps = { confirmed: FollowUp.CONFIRMED, leaked: FollowUp.LEAKED, abandoned: FollowUp.ABANDONED };
 const verdicts = { allow: Verdict.ALLOW, deny: Verdict.DENY, discard: Verdict.DISCARD };
 
 const usage = `Reads the decisions that were made.
@@ -35,6 +38,7 @@ Which (list):
   --account ID         about this account
   --user U             whose operator or owner is this user
   --verdict V          allow, deny or discard
+  --follow-up F        what followed: confirmed, leaked or abandoned (\`gatehouse cases list\` has what was bypassed)
   --limit N            at most this many (default: ${defaultLimit})
   --page-token T       goes on where an earlier list ended
 
@@ -56,6 +60,7 @@ const listOptions = {
   account: { type: "string" },
   user: { type: "string" },
   verdict: { type: "string" },
+  "follow-up": { type: "string" },
   limit: { type: "string" },
   "page-token": { type: "string" },
   json: { type: "boolean" },
@@ -70,6 +75,7 @@ async function list(args: readonly string[], io: Io): Promise<number> {
     accountId: flags.account ?? "",
     user: flags.user ?? "",
     verdict: flags.verdict === undefined ? Verdict.UNSPECIFIED : readChoice("--verdict", flags.verdict, verdicts),
+    followUp: flags["follow-up"] === undefined ? FollowUp.UNSPECIFIED : readChoice("--follow-up", flags["follow-up"], followUps),
   };
   const window = { limit: readInteger("--limit", flags.limit ?? defaultLimit, 1, 1_000_000), pageToken: flags["page-token"] ?? "" };
   const { items, nextPageToken } = await withClient(DecisionService, flags, io, (client) =>
@@ -142,6 +148,7 @@ function describe(decision: Decision): string {
     ["decided", formatTime(decision.decideTime)],
     ["policy", orDash(decision.policyVersion)],
     ["event", orDash(decision.eventId)],
+    ["follow-up", describeFollowUp(decision)],
     ["request", orDash(decision.requestId)],
     ["source", orDash(decision.origin?.source ?? "")],
     ["platform", orDash(decision.origin?.platform ?? "")],
@@ -159,6 +166,13 @@ function describe(decision: Decision): string {
     ...(decision.facts.length === 0 ? [] : [table(["ASKED", "ANSWER"], decision.facts.map(describeFact))]),
     ...(decision.shadow === undefined ? [] : [describeShadow(decision.shadow)]),
   ].join("\n");
+}
+
+/** What followed, since when that is known, and by which event. */
+function describeFollowUp({ followUp, followUpTime, followUpEventId }: Decision): string {
+  if (followUp === FollowUp.UNSPECIFIED) return "-";
+  const event = followUpEventId === "" ? "" : ` by ${safe(followUpEventId)}`;
+  return `${enumWord(FollowUp, followUp)}${event}, known since ${formatTime(followUpTime)}`;
 }
 
 /** What was decided on, and how, in a few lines. */

@@ -1,4 +1,4 @@
-// `gatehouse feed`: reads the one ordered log of decisions, events, and edits of lists and policies.
+// `gatehouse feed`: reads the one ordered log of decisions, events, cases, and edits of lists and policies.
 import { ChangeKind, FeedService, FeedStart } from "../../gen/gatehouse/v1/feed_service_pb.ts";
 import { serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, runSubcommand, UsageError } from "./command.ts";
@@ -9,9 +9,10 @@ const kinds = {
   event: ChangeKind.EVENT,
   list_edit: ChangeKind.LIST_EDIT,
   policy: ChangeKind.POLICY,
+  case: ChangeKind.CASE,
 };
 
-const usage = `Reads the one ordered log of decisions, events, edits of lists and settings of policy pointers.
+const usage = `Reads the one ordered log of decisions, events, cases, edits of lists and settings of policy pointers.
 
 Usage: gatehouse feed tail [flags]                     shows changes as they come, until Ctrl-C
        gatehouse feed export --output FILE [flags]     writes them to a file, one on each line, until Ctrl-C
@@ -20,9 +21,9 @@ When the connection breaks both go on by themselves after the last change. An ex
 the last line of the file.
 
 Which:
-  --app N              decisions and events of this app (default: GATEHOUSE_APP, or all apps); edits of lists and policies serve all apps
-  --account ID         only decisions and events about this account
-  --kind K             only this kind: decision, event, list_edit or policy; can be given several times
+  --app N              decisions, events and cases of this app (default: GATEHOUSE_APP, or all apps); edits of lists and policies serve all apps
+  --account ID         only decisions, events and cases about this account
+  --kind K             only this kind: decision, event, list_edit, policy or case; can be given several times
 
 Where to begin (tail):
   --from F             start: with the first that is kept; now (the default): with those to come; or after a cursor

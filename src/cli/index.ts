@@ -1,6 +1,7 @@
 // The table of commands, in the order in which help shows them.
 import { accounts } from "./accounts.ts";
 import { audit } from "./audit.ts";
+import { cases } from "./cases.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
 import { feed } from "./feed.ts";
@@ -11,4 +12,4 @@ import { send } from "./send.ts";
 import { serve } from "./serve.ts";
 
 /** Every command of `gatehouse`. */
-export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, keys, audit];
+export const commands: readonly Command[] = [serve, send, policy, decisions, cases, accounts, lists, feed, keys, audit];

@@ -2,16 +2,16 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AddSubscribersSchema, CreateAccountSchema, SendMessageSchema } from "../../gen/gatehouse/v1/action_pb.ts";
-import { type Decision, DecisionSchema, type Fact, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { DecideRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { GatehouseError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/compile.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { NewDecision, Reservation, Store, StoredFacts } from "../storage/storage.ts";
-import { normalize } from "../text/normalize.ts";
+import type { FollowedUp, NewDecision, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
+import { askedCreation } from "./asked-creation.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
 import { completeMessage } from "./messages.ts";
@@ -31,6 +31,10 @@ export interface DecideDeps {
   localeOf(appId: number): string;
   /** How long an allowed creation takes room and name when no event confirms it. */
   reservationMs: number;
+  /** How long a creation waits for an event that comes late. */
+  followUpMs: number;
+  /** Told what became known by a decision that came after its event. */
+  onFollowedUp(followedUp: readonly FollowedUp[]): void;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -54,7 +58,8 @@ const actionSchemas = {
 /** For an action whose request has no id. */
 export const noDigest = new Uint8Array(0);
 
-export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, localeOf, reservationMs, now }: DecideDeps): Decide {
+export function createDecide(deps: DecideDeps): Decide {
+  const { store, policies, factsOf, shadowTrial, checkApp, localeOf, onFollowedUp, now } = deps;
   return async (request) => {
     checkApp(request.appId);
     const { subject, told } = readAction(request.action as Action);
@@ -84,13 +89,14 @@ export function createDecide({ store, policies, factsOf, shadowTrial, checkApp, 
       const decision = decideWith(stored);
       trial?.observe(stored, decision);
       const asking = [policy, policies.shadow()];
-      const reservation = asking.some(asksForRoom) ? reservationOf(decision.action, decision.verdict, nowMs + reservationMs) : undefined;
+      const creation = askedCreation(decision, nowMs, asking, deps);
       const counts = rateCounts(question, asking);
-      return reservation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, reservation };
+      return creation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, creation };
     });
     switch (appended.kind) {
       case "appended":
         trial?.keep(appended.decision);
+        if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
         return appended.decision;
       case "repeat":
         return appended.decision;
@@ -125,17 +131,6 @@ export function decisionOf(request: DecideRequest, policy: CompiledPolicy, quest
   const eventTime = toWholeMs(request.eventTime);
   if (eventTime !== undefined) decision.eventTime = eventTime;
   return decision;
-}
-
-/** Whether rules ask what allowed creations have taken; when none does, nothing is taken, which saves the store half of its work. */
-export function asksForRoom(policy: CompiledPolicy | undefined): boolean {
-  return policy !== undefined && (policy.asks.has("liveAccounts") || policy.asks.has("nameInUse"));
-}
-
-/** What an action takes that was answered so, until it is confirmed: only an allowed creation takes anything. */
-export function reservationOf(action: Decision["action"], answered: Verdict, lapseMs: number): Reservation | undefined {
-  if (action.case !== "createAccount" || answered !== Verdict.ALLOW) return undefined;
-  return { owner: action.value.owner, normalizedName: normalize(action.value.name), lapseMs };
 }
 
 /** Recognises the same action of an app. */

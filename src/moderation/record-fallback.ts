@@ -1,4 +1,5 @@
 // Records that a caller answered an action by a fallback of its own: marks the decision that came too late, or makes it now.
+import { CaseKind } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import type { Decision } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
@@ -6,7 +7,8 @@ import type { DecideRequest, RecordFallbackRequest } from "../../gen/gatehouse/v
 import { GatehouseError } from "../errors.ts";
 import type { Question } from "../policy/evaluate.ts";
 import type { FallbackAnswer, NewDecision } from "../storage/storage.ts";
-import { type Action, asksForRoom, type DecideDeps, decisionOf, digestOf, noDigest, reservationOf, reused } from "./decide.ts";
+import { askedCreation } from "./asked-creation.ts";
+import { type Action, type DecideDeps, decisionOf, digestOf, noDigest, reused } from "./decide.ts";
 import { rateCounts } from "./rate-counts.ts";
 import { msOf } from "./times.ts";
 
@@ -20,7 +22,7 @@ export interface RecordFallbackDeps extends Omit<DecideDeps, "shadowTrial"> {
 export type RecordFallback = (request: RecordFallbackRequest) => Promise<Decision>;
 
 export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
-  const { store, policies, factsOf, checkApp, localeOf, reservationMs, now, onRecorded } = deps;
+  const { store, policies, factsOf, checkApp, localeOf, onFollowedUp, now, onRecorded } = deps;
 
   return async ({ request, answered, cause, decisionId, answerTime }) => {
     if (request === undefined || request.preview) throw invalid("request.preview", "must be false: a preview is not answered to anybody");
@@ -28,9 +30,17 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
     const nowMs = now();
     const answer = { cause, verdict: answered, code: codeOf(answered), answerTimeMs: msOf(answerTime) ?? nowMs };
     const recorded = (await recordedAs(decisionId, request)) ?? (await recordedFor(request));
-    if (recorded === undefined) return decideLate(request, answer, nowMs);
-    return mark(recorded, answer);
+    const degraded = recorded === undefined ? await decideLate(request, answer, nowMs) : await mark(recorded, answer);
+    if (isLateDeny(degraded)) await openCase(degraded, nowMs);
+    return degraded;
   };
+
+  /** What was let pass and should not have been is for a person to look at. Repeated with the call: a case is opened once. */
+  async function openCase({ appId, decisionId, action }: Decision, timeMs: number): Promise<void> {
+    const value: { accountId?: string; owner?: string; operator?: string } = action.value ?? {};
+    const { accountId = "", owner = "", operator = "" } = value;
+    await store.openCase({ kind: CaseKind.LATE_DENY, appId, decisionId, accountId, user: owner || operator, timeMs });
+  }
 
   /** The decision that came too late, by its id; undefined when it is not there. */
   async function recordedAs(decisionId: string, request: DecideRequest): Promise<Decision | undefined> {
@@ -65,15 +75,14 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
       const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy));
       const asking = [policy, policies.shadow()];
-      const lapseMs = answer.answerTimeMs + reservationMs;
-      // What was let pass takes its room as long as any other: from the answer on, which may be long ago.
-      const takes = lapseMs > nowMs && asking.some(asksForRoom);
-      const reservation = takes ? reservationOf(decision.action, answer.verdict, lapseMs) : undefined;
+      // It stands from the answer on, which may be long ago.
+      const creation = askedCreation({ ...decision, verdict: answer.verdict }, answer.answerTimeMs, asking, deps);
       const made = { decision, answer, actionDigest, counts: rateCounts(question, asking) };
-      return reservation === undefined ? made : { ...made, reservation };
+      return creation === undefined ? made : { ...made, creation };
     });
     switch (appended.kind) {
       case "appended":
+        if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
         onRecorded(appended.decision);
         return appended.decision;
       case "repeat":

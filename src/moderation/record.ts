@@ -17,7 +17,7 @@ import type { RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { AppendedEvent, Store, StoredFacts } from "../storage/storage.ts";
+import type { AppendedEvent, EventHandling, FollowedUp, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
@@ -33,6 +33,10 @@ export interface RecordDeps {
   checkApp: CheckApp;
   /** The language of an app's messages. */
   localeOf(appId: number): string;
+  /** How long after its decision an event is joined with it. */
+  followUpMs: number;
+  /** Told what became known by an event. */
+  onFollowedUp(followedUp: readonly FollowedUp[]): void;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -54,7 +58,8 @@ const eventSchemas = {
   messagesWithdrawn: MessagesWithdrawnSchema,
 } satisfies Record<Event["case"], unknown>;
 
-export function createRecord({ store, policies, factsOf, checkApp, localeOf, now }: RecordDeps): RecordEvent {
+export function createRecord(deps: RecordDeps): RecordEvent {
+  const { store, policies, factsOf, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
   return async (request) => {
     checkApp(request.appId);
     const nowMs = now();
@@ -71,8 +76,13 @@ export function createRecord({ store, policies, factsOf, checkApp, localeOf, now
     const { case: kind, value } = told;
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
     const subject = subjectOf(happened);
-    if (subject === undefined || policies.live().programs[subject.case].rules.length === 0) return store.appendEvent(event, digest, nowMs);
-    return store.appendEvent(event, digest, nowMs, (stored) => flag(request, subject, nowMs, stored));
+    const handling: EventHandling = { followUpMs };
+    if (subject !== undefined && policies.live().programs[subject.case].rules.length > 0) {
+      handling.flag = (stored) => flag(request, subject, nowMs, stored);
+    }
+    const appended = await store.appendEvent(event, digest, nowMs, handling);
+    if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+    return appended;
   };
 
   /** What the rules say of the event, as a decision without an id; undefined when none held. */

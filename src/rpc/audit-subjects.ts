@@ -1,11 +1,12 @@
 // What each audited method acts on, and what that is at a moment: what the audit log keeps as before and after.
 import { createHash } from "node:crypto";
 import { type DescMessage, type DescMethod, type JsonValue, type Message, type MessageShape, toJson } from "@bufbuild/protobuf";
+import { CaseSchema, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { KeySchema, KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ListEntrySchema, ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { PolicyService } from "../../gen/gatehouse/v1/policy_service_pb.ts";
 import { readPolicyPointers } from "../moderation/policy-pointers.ts";
-import type { Keys, Lists, Policies } from "../storage/storage.ts";
+import type { Cases, Keys, Lists, Policies } from "../storage/storage.ts";
 import { keyMessage } from "./key-message.ts";
 
 /** What one method acts on. */
@@ -22,7 +23,7 @@ export type AuditSubjects = ReadonlyMap<DescMethod, AuditSubject>;
 const maxEntries = 50;
 
 /** Every audited method has an entry; a start without one fails. */
-export function createAuditSubjects({ store }: { store: Lists & Policies & Keys }): AuditSubjects {
+export function createAuditSubjects({ store }: { store: Lists & Policies & Keys & Cases }): AuditSubjects {
   async function listState(list: string, values: readonly string[]): Promise<JsonValue | undefined> {
     if (values.length > maxEntries) return countState(list);
     const found: JsonValue[] = [];
@@ -66,6 +67,13 @@ export function createAuditSubjects({ store }: { store: Lists & Policies & Keys 
     subject(PolicyService.method.activatePolicy, { targetOf: ({ version }) => version, stateOf: pointers }),
     subject(PolicyService.method.rollBackPolicy, { targetOf: () => "live", stateOf: pointers }),
     subject(PolicyService.method.clearShadowPolicy, { targetOf: () => "shadow", stateOf: pointers }),
+    subject(CaseService.method.closeCase, {
+      targetOf: ({ caseId }) => caseId,
+      async stateOf({ caseId }) {
+        const found = await store.getCase(caseId);
+        return found && toJson(CaseSchema, found);
+      },
+    }),
     subject(KeyService.method.createKey, {
       targetOf: ({ name }) => name,
       stateOf: async (_request, response) => response?.key && toJson(KeySchema, response.key),

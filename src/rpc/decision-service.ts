@@ -12,6 +12,7 @@ import {
   type ListDecisionsResponse,
   ListDecisionsResponseSchema,
 } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { decisionNotFound, type ExplainDecision } from "../moderation/explain-decision.ts";
 import type { DecisionFilter, Decisions } from "../storage/storage.ts";
 import { nextPageToken, pageRequest } from "./page-token.ts";
@@ -34,6 +35,7 @@ export function createDecisionService({ store, explainDecision }: { store: Decis
       if (request.accountId !== "") filter.accountId = request.accountId;
       if (request.user !== "") filter.user = request.user;
       if (request.verdict !== Verdict.UNSPECIFIED) filter.verdict = request.verdict;
+      if (request.followUp !== FollowUp.UNSPECIFIED) filter.followUp = request.followUp;
       const page = await store.listDecisions(filter, pageRequest(ListDecisionsRequestSchema, request));
       return create(ListDecisionsResponseSchema, {
         decisions: page.items,

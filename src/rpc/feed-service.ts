@@ -26,6 +26,7 @@ const kinds: Readonly<Record<ChangeKind, FeedChange["kind"] | undefined>> = {
   [ChangeKind.EVENT]: "event",
   [ChangeKind.LIST_EDIT]: "listEdit",
   [ChangeKind.POLICY]: "activation",
+  [ChangeKind.CASE]: "case",
 };
 
 export function createFeedService({ feed }: { feed: FeedUseCases }) {
@@ -62,6 +63,8 @@ function contentOf(change: FeedChange): Change["change"] {
       return { case: "decision", value: change.decision };
     case "event":
       return { case: "event", value: change.event };
+    case "case":
+      return { case: "caseChange", value: change.case };
     case "listEdit":
       return { case: "listEdit", value: create(ListEditChangeSchema, { list: change.list, edit: change.edit }) };
     case "activation":

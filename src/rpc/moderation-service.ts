@@ -28,7 +28,8 @@ export function createModerationService({ decide, record, recordFallback }: Mode
       return create(DecideResponseSchema, { decision: await decide(request) });
     },
     async record(request: RecordRequest): Promise<RecordResponse> {
-      return create(RecordResponseSchema, await record(request));
+      const { eventId, duplicate } = await record(request);
+      return create(RecordResponseSchema, { eventId, duplicate });
     },
     async recordFallback(request: RecordFallbackRequest): Promise<RecordFallbackResponse> {
       return create(RecordFallbackResponseSchema, { decision: await recordFallback(request) });

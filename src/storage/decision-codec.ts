@@ -19,7 +19,7 @@ import { createdJson, messageSentJson, profileChangedJson } from "./event-codec.
 import { type EveryField, originJson, timeColumn, unlessEmpty, unlessNone, unlessZero } from "./message-json.ts";
 import type { FallbackAnswer } from "./storage.ts";
 
-/** A decision without its id and its shadow outcome. */
+/** A decision without its id, its shadow outcome and its follow-up. */
 export interface DecisionRow extends ActionColumns {
   appId: number;
   /** Null when the request had none. */
@@ -52,12 +52,14 @@ interface ActionColumns {
 
 type ActionCase = NonNullable<Decision["action"]["case"]>;
 type ColumnField = "decisionId" | "appId" | "requestId" | "verdict" | "policyVersion" | "eventId" | "eventTime" | "decideTime";
-/** A preview is never stored, and a shadow outcome has a row of its own. */
-type Body = EveryField<Omit<Decision, ColumnField | "action" | "preview" | "shadow">> & Record<ActionCase, unknown>;
+/** What becomes known of a decision later, and has rows of its own. */
+type LaterField = "shadow" | "followUp" | "followUpEventId" | "followUpTime";
+/** A preview is never stored. */
+type Body = EveryField<Omit<Decision, ColumnField | LaterField | "action" | "preview">> & Record<ActionCase, unknown>;
 
 const noColumns: ActionColumns = { accountId: null, operator: null, owner: null };
 
-/** A decision as a row. Its id and its shadow outcome are left out. */
+/** A decision as a row. Its id and what becomes known later are left out. */
 export function encodeDecision(decision: Decision): DecisionRow {
   const { accountId, operator, owner } = actionColumns(decision.action);
   const body: Body = {

@@ -16,7 +16,7 @@ import {
 import { completeStored, elementsJson } from "./element-codec.ts";
 import { type EveryField, originJson, timeColumn, unlessNone, unlessZero } from "./message-json.ts";
 
-/** An event without its id. */
+/** An event without its id and what it follows from. */
 export interface EventRow {
   appId: number;
   /** Null when the event is about no account. */
@@ -28,9 +28,10 @@ export interface EventRow {
 }
 
 type EventCase = NonNullable<Event["event"]["case"]>;
-type Body = EveryField<Omit<Event, "eventId" | "appId" | "eventTime" | "receiveTime" | "event">> & Record<EventCase, unknown>;
+type ColumnField = "eventId" | "appId" | "eventTime" | "receiveTime" | "followUp" | "decisionId";
+type Body = EveryField<Omit<Event, ColumnField | "event">> & Record<EventCase, unknown>;
 
-/** An event as a row. Its id is left out. */
+/** An event as a row. Its id and what it follows from are left out. */
 export function encodeEvent(event: Event): EventRow {
   const body: Body = {
     requestId: unlessZero(event.requestId),

@@ -2,8 +2,10 @@
 import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import type { Account, AccountRevision, AccountState, Message } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
+import type { Case, CaseKind, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import type { Decision, DegradedCause, ShadowOutcome, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../gen/gatehouse/v1/event_pb.ts";
+import type { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1/list_service_pb.ts";
 
 /**
@@ -20,7 +22,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
+export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -52,14 +54,14 @@ export interface StoredFacts {
   listValues(list: string): string[];
 
   /**
-   * How many live accounts the owner has, plus the reservations for the owner that have not lapsed: creations that were allowed and that no
-   * event has confirmed.
+   * How many live accounts the owner has, plus the rooms that are reserved for the owner: of creations that were allowed, have not lapsed, and
+   * are joined with no event. How long it takes must not depend on how many creations of the owner were denied or have lapsed.
    */
   liveAccounts(appId: number, owner: string): number;
 
   /**
-   * Whether a live account or a reservation that has not lapsed has this name, in the normal form of src/text/normalize.ts; false for the empty
-   * one.
+   * Whether a live account has this name, or one is reserved for a creation that was allowed, has not lapsed, and is joined with no event; in the
+   * normal form of src/text/normalize.ts, and false for the empty one.
    */
   nameInUse(appId: number, normalizedName: string): boolean;
 
@@ -106,19 +108,27 @@ export interface NewDecision {
   answer?: FallbackAnswer;
   /** Recognises the same action under a repeated request_id; empty when the decision has none. */
   actionDigest: Uint8Array;
-  /** For an allowed creation: room and name are taken until an event confirms it, or `lapseMs` after the decision. */
-  reservation?: Reservation;
+  /** For a creation: what events are joined with. Without it, it is followed up by none. */
+  creation?: AskedCreation;
   /** Under which keys it counts. */
   counts: readonly { counter: RateCounter; key: string }[];
 }
 
-/** What an allowed creation takes. */
-export interface Reservation {
+/** A creation that was asked. Names and users are compared byte for byte. */
+export interface AskedCreation {
+  operator: string;
   owner: string;
-  /** In the normal form of src/text/normalize.ts. */
-  normalizedName: string;
-  /** When it lapses, in milliseconds since 1970. */
-  lapseMs: number;
+  name: string;
+  /** When it was asked: by Chat's clock, or by ours when that is not known. */
+  askMs: number;
+  /** Only for one that is allowed: until when it stands, in milliseconds since 1970. */
+  lapseMs?: number;
+  /** Only for one that is allowed: whether it takes room of its owner while it stands and no event is joined with it. */
+  takesRoom?: boolean;
+  /** Only with `takesRoom`: the name it takes as well, in the normal form of src/text/normalize.ts. */
+  takesName?: string;
+  /** How long after it an event can follow from it. */
+  followUpMs: number;
 }
 
 /** The log of decisions. */
@@ -131,6 +141,8 @@ export interface Decisions {
    * When the decision has a request_id and the app has a decision with the same one, nothing must be appended, reserved or counted: the result
    * is `repeat` with the decision of the first time if `actionDigest` is the same, `reused` if it differs. This must hold for appends that
    * overlap.
+   *
+   * A creation is joined with an event that came before it, as `appendEvent` says; others are joined anew, as if it had been there before them.
    */
   appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision>;
 
@@ -142,13 +154,13 @@ export interface Decisions {
    */
   markDegraded(decisionId: string, answer: FallbackAnswer): Promise<{ decision: Decision; marked: boolean } | undefined>;
 
-  /** The decision with this id, with its shadow outcome; undefined when there is none, whatever the string. */
+  /** The decision with this id, with its shadow outcome and follow-up; undefined when there is none, whatever the string. */
   getDecision(decisionId: string): Promise<Decision | undefined>;
 
   /** The decision of this app with this request_id; undefined when there is none. */
   findDecisionByRequestId(appId: number, requestId: string): Promise<{ decision: Decision; actionDigest: Uint8Array } | undefined>;
 
-  /** Decisions that pass the filter, the latest appended first, with their shadow outcomes. */
+  /** Decisions that pass the filter, the latest appended first, with their shadow outcomes and follow-ups. */
   listDecisions(filter: DecisionFilter, page: PageRequest): Promise<Page<Decision>>;
 
   /**
@@ -194,8 +206,8 @@ export interface ShadowCounts {
 
 /** What became of an appended decision. */
 export type AppendedDecision =
-  /** It is on disk, as it was made and with its id. */
-  | { kind: "appended"; decision: Decision }
+  /** It is on disk, as it was made and with its id. `followedUp` is what became known by it, when anything did. */
+  | { kind: "appended"; decision: Decision; followedUp?: readonly FollowedUp[] }
   /** The same request was decided before: that decision. */
   | { kind: "repeat"; decision: Decision }
   /** The request_id was used before for another action, in this decision. */
@@ -210,20 +222,35 @@ export interface DecisionFilter {
   user?: string;
   /** What was answered. */
   verdict?: Verdict;
+  followUp?: FollowUp;
 }
 
 /** The log of events, and through it the registry of accounts. */
 export interface Events {
   /**
-   * Calls `flag` with facts as `withFacts` does, appends the event, applies it to the registry, and appends the decision that `flag` returned, if
-   * any, under the event's id: all or nothing. The event's `eventId` is ignored and given by the store, as are the decision's ids; the decision's
-   * `requestId` is dropped. A creation confirms, and so ends, the oldest reservation of the same app, owner and name that has not lapsed. When an
-   * event with the same digest is there, nothing must change and the result must carry that event's id. This must hold for appends that overlap.
+   * Calls `flag` with facts as `withFacts` does, appends the event, applies it to the registry, joins it with what it follows from, and appends
+   * the decision that `flag` returned, if any, under the event's id: all or nothing. The event's `eventId`, `followUp` and `decisionId` are
+   * ignored and given by the store, as are the decision's ids; the decision's `requestId` is dropped. When an event with the same digest is
+   * there, nothing must change and the result must carry that event's id. This must hold for appends that overlap.
+   *
+   * With `followUpMs`, a creation with a name is joined with a decision on the same app, operator, owner and name as `joinFollowUps` says: with an
+   * allow it is confirmed, with a denial leaked, with none bypassed. Of the decisions and events on one thing the joins must be the same in
+   * whatever order they come; those that an earlier event or decision proves wrong are mended. A leak and a bypass open a case, about the event
+   * and its decision, and one that proves wrong closes it. An event that comes more than `followUpMs` after it happened and is joined with
+   * no decision is not bypassed: nobody can tell.
    */
-  appendEvent(event: Event, digest: Uint8Array, nowMs: number, flag?: (facts: StoredFacts) => Decision | undefined): Promise<AppendedEvent>;
+  appendEvent(event: Event, digest: Uint8Array, nowMs: number, handling?: EventHandling): Promise<AppendedEvent>;
 
-  /** The events of one account, in the order they were appended. */
+  /** The events of one account, in the order they were appended, each with what it follows from. */
   listAccountEvents(appId: number, accountId: string, page: PageRequest): Promise<Page<Event>>;
+}
+
+/** What is done with an event besides appending it. */
+export interface EventHandling {
+  /** What rules say of it, as a decision without an id; undefined when none held. */
+  flag?(facts: StoredFacts): Decision | undefined;
+  /** Joins a creation with the decision it follows from: one that was asked at most this long before. Not set: it is joined with none. */
+  followUpMs?: number;
 }
 
 /** What became of an appended event. */
@@ -231,6 +258,80 @@ export interface AppendedEvent {
   eventId: string;
   /** True when it was there before. */
   duplicate: boolean;
+  /** What became known by it, when anything did: first of itself, then of other events whose join it has changed. */
+  followedUp?: readonly FollowedUp[];
+}
+
+/** What became known of an event. */
+export interface FollowedUp {
+  followUp: FollowUp;
+  eventId: string;
+  /** The decision it is joined with; undefined when it is joined with none. */
+  decisionId?: string;
+  /** The case that was opened about it, when one was. */
+  caseId?: string;
+}
+
+/** What happens to decisions when time goes by. */
+export interface FollowUps {
+  /**
+   * Notes allowed creations as abandoned that were decided at least `reservationMs` ago, have lapsed, and are joined with no event; and forgets
+   * creations that were asked, or happened, at least `keepMs` ago: no event is joined with those any more. Does a bounded part of it, in a few
+   * milliseconds, so that other writes need not wait; `done` is true when nothing was left to do. What is reserved must lapse at its time, swept
+   * or not.
+   */
+  sweepFollowUps(nowMs: number, sweep: { reservationMs: number; keepMs: number }): Promise<{ abandoned: number; done: boolean }>;
+}
+
+/** The cases: what a person should look at. */
+export interface Cases {
+  /**
+   * Opens a case, unless there is one of the same kind about the same decision and event, open or closed. Results in its id, and whether it is
+   * new. The decision and the event must be there.
+   */
+  openCase(opening: NewCase): Promise<{ caseId: string; isNew: boolean }>;
+
+  /** The case with this id; undefined when there is none, whatever the string. */
+  getCase(caseId: string): Promise<Case | undefined>;
+
+  /** Cases that pass the filter, the latest opened first. */
+  listCases(filter: CaseFilter, page: PageRequest): Promise<Page<Case>>;
+
+  /** Closes a case and results in it as it is then; one that is closed must stay as it is. Undefined when there is none, whatever the string. */
+  closeCase(closing: CaseClosing): Promise<Case | undefined>;
+
+  /** How many cases of each kind are open; kinds without any may be left out. How long it takes must not depend on how many there are. */
+  countOpenCases(): Promise<{ kind: CaseKind; count: number }[]>;
+}
+
+/** A case to open. */
+export interface NewCase {
+  kind: CaseKind;
+  appId: number;
+  decisionId?: string;
+  eventId?: string;
+  /** Empty when it is not known. */
+  accountId: string;
+  /** Who did it; empty when it is not known. */
+  user: string;
+  timeMs: number;
+}
+
+/** A case to close. */
+export interface CaseClosing {
+  caseId: string;
+  author: string;
+  reason: string;
+  timeMs: number;
+}
+
+/** Which cases. Every member that is set must hold. */
+export interface CaseFilter {
+  appId?: number;
+  kind?: CaseKind;
+  state?: CaseState;
+  accountId?: string;
+  user?: string;
 }
 
 /**
@@ -384,14 +485,15 @@ export interface PolicyActivation extends NewActivation {
   previousVersion: string | undefined;
 }
 
-/** The one ordered log of decisions, events, edits of lists and settings of policy pointers. */
+/** The one ordered log of decisions, events, cases, edits of lists and settings of policy pointers. */
 export interface Feed {
   /**
    * Changes after `position` that pass the filter, in the order of their commits, at most `limit` of them. Whoever has seen a change, or a `next`,
    * must never find a change that comes before it later, whatever writes overlap. `next` is the position after which to go on, also when nothing
    * was found: as far as the log was looked through, which may be less than all of it, but is more than nothing unless `position` is the end, or
-   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, and
-   * without the mark that a fallback answered instead, which are added later: a change is the same whenever it is read.
+   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, without the
+   * mark that a fallback answered instead and without its follow-up, an event without its own, and the opening of a case as open: a change is the
+   * same whenever it is read.
    */
   readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
 
@@ -411,7 +513,7 @@ export interface Feed {
 /** Which changes. Every member that is set must hold. Edits of lists and policies belong to every app, and to no account. */
 export interface FeedFilter {
   appId?: number;
-  /** `decision`, `event`, `listEdit`, `activation`. */
+  /** `decision`, `event`, `case`, `listEdit`, `activation`. */
   kinds?: ReadonlySet<FeedChange["kind"]>;
   accountId?: string;
 }
@@ -420,6 +522,8 @@ export interface FeedFilter {
 export type FeedChange = { position: number; timeMs: number } & (
   | { kind: "decision"; decision: Decision }
   | { kind: "event"; event: Event }
+  /** It was opened, or closed: the case as it was then. */
+  | { kind: "case"; case: Case }
   | { kind: "listEdit"; list: string; edit: ListEdit }
   | { kind: "activation"; activation: PolicyActivation }
 );

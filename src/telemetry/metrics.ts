@@ -28,6 +28,12 @@ export interface Metrics {
   fallbackRecorded(cause: string, lateVerdict: string): void;
   /** Adds a value that is asked for whenever the metrics are read. The name is without the prefix `gatehouse_`. */
   watch(name: string, help: string, read: () => number): void;
+  /** It became known what followed from a decision, or what events follow from: `confirmed`, `leaked`, `abandoned` or `bypassed`. */
+  followedUp(action: string, followUp: string, count?: number): void;
+  /** A case was opened: `leak`, `bypass` or `late_deny`. */
+  caseOpened(kind: string): void;
+  /** How many cases of a kind are open now. */
+  openCases(kind: string, count: number): void;
   /** The text that /metrics answers, and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -98,6 +104,19 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["why"],
     registers,
   });
+  const followUps = new Counter({
+    name: "gatehouse_follow_ups_total",
+    help: "What became known of decisions and events: confirmed, leaked, abandoned or bypassed. One that proves wrong is counted again.",
+    labelNames: ["action", "follow_up"],
+    registers,
+  });
+  const casesOpened = new Counter({
+    name: "gatehouse_cases_opened_total",
+    help: "Cases opened, by kind.",
+    labelNames: ["kind"],
+    registers,
+  });
+  const openCases = new Gauge({ name: "gatehouse_open_cases", help: "Cases that are open, by kind.", labelNames: ["kind"], registers });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -144,6 +163,9 @@ export function createMetrics(version: string): Metrics {
         },
       });
     },
+    followedUp: (action, followUp, count = 1) => followUps.inc({ action, follow_up: followUp }, count),
+    caseOpened: (kind) => casesOpened.inc({ kind }),
+    openCases: (kind, count) => openCases.set({ kind }, count),
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -28,7 +28,7 @@ interface WebhookAnswered {
 }
 
 /** How long one burst of the same trouble keeps the log quiet. */
-const burstQuietMs = 10_000;
+export const burstQuietMs = 10_000;
 
 /** What the outcome of a webhook begins with that a fallback answered. */
 const fallbackPrefix = "fallback_";

@@ -4,6 +4,7 @@ import { type DescMethod, getOption } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppScope, access, Role } from "../../gen/gatehouse/v1/access_pb.ts";
+import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
@@ -66,8 +67,15 @@ beforeAll(async () => {
       none: {},
     };
   }
-  const { decision } = await createClient(ModerationService, gatehouse.server.localDoor).decide(requestOf({ name: "x" }));
-  subjects = { decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" } };
+  const moderation = createClient(ModerationService, gatehouse.server.localDoor);
+  const { decision } = await moderation.decide(requestOf({ name: "x" }));
+  // Nobody had asked about it, which opens a case.
+  await moderation.record({ appId: testApp, event: { case: "accountCreated", value: { accountId: "a", name: "y" } } });
+  const [opened] = (await createClient(CaseService, gatehouse.server.localDoor).listCases({})).cases;
+  subjects = {
+    decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" },
+    case_id: { id: opened?.caseId ?? "", notFound: "CASE_NOT_FOUND" },
+  };
   nowMs += 2000;
 });
 afterAll(() => gatehouse[Symbol.asyncDispose]());

@@ -8,6 +8,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
 import { access, Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import { type AuditEntry, AuditService, PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
+import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
@@ -99,6 +100,25 @@ describe.each(Object.entries(rpcTransports))("through %s", (name, transport) => 
     expect(await entriesOf(gatehouse)).toHaveLength(count + 2);
   });
 
+  it("the closing of a case is kept, and signed by its caller when nobody else is named", async () => {
+    await using started = await start();
+    const { gatehouse, door, headers, who } = started;
+    const event = { case: "accountCreated" as const, value: { accountId: "a", name: "nobody asked" } };
+    await createClient(ModerationService, gatehouse.server.localDoor).record({ appId: testApp, event });
+    const cases = createClient(CaseService, door);
+    const caseId = (await cases.listCases({}, headers)).cases[0]?.caseId ?? "";
+    const { case: closed } = await cases.closeCase({ caseId, reason: "known" }, headers);
+    expect(closed).toMatchObject({ closedBy: who.name, closeReason: "known" });
+    expect(await latest(gatehouse)).toMatchObject({
+      method: "gatehouse.v1.CaseService/CloseCase",
+      target: caseId,
+      outcome: "OK",
+      who,
+      before: { caseId, state: "CASE_STATE_OPEN" },
+      after: { caseId, state: "CASE_STATE_CLOSED", closeReason: "known" },
+    });
+  });
+
   it("changes of the policy are kept, with where the pointers were", async () => {
     await using started = await start();
     const { gatehouse, door, headers, who } = started;
@@ -155,6 +175,7 @@ describe("the audit log", () => {
       ClearShadowPolicy: {},
       CreateKey: { name: "n", roles: [Role.VIEWER] },
       RevokeKey: { keyId: "nosuchkey" },
+      CloseCase: { caseId: "case-000000000000" },
     };
     for (const service of allServices) {
       for (const method of service.methods) {

@@ -5,6 +5,7 @@ import { ConnectError, createClient, type Transport } from "@connectrpc/connect"
 import type { Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { AuditService } from "../../gen/gatehouse/v1/audit_service_pb.ts";
+import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { FeedService } from "../../gen/gatehouse/v1/feed_service_pb.ts";
 import { type CreateKeyRequestSchema, KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
@@ -19,6 +20,7 @@ import type { TestGatehouse } from "../gatehouse.ts";
 export const allServices: readonly DescService[] = [
   AccountService,
   AuditService,
+  CaseService,
   DecisionService,
   FeedService,
   KeyService,

@@ -227,9 +227,20 @@ rules:
     expect(await code("Café Daily")).toBe(0);
     expect(await code("ＣＡＦＥ daily")).toBe(120011);
     expect(await code("Cafe Weekly")).toBe(0);
-    await gatehouse.post(afterCreate, { Official_Account: "@TOA#_c", Owner_Account: "o", Name: "Cafe Weekly", EventTime: 5 });
+    await gatehouse.post(afterCreate, {
+      Official_Account: "@TOA#_c",
+      Operator_Account: "ann",
+      Owner_Account: "o",
+      Name: "Cafe Weekly",
+      EventTime: Date.now(),
+    });
     expect(await code("CAFE WEEKLY")).toBe(120011);
-    await gatehouse.post(afterDestroy, { Official_Account: "@TOA#_c", Owner_Account: "o", Name: "Cafe Weekly", EventTime: 6 });
+    await gatehouse.post(afterDestroy, {
+      Official_Account: "@TOA#_c",
+      Owner_Account: "o",
+      Name: "Cafe Weekly",
+      EventTime: Date.now() + 1000,
+    });
     expect(await code("cafe weekly")).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { create, toJsonString } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { describe, expect, it } from "vitest";
+import { CaseKind, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import {
   type Change,
   ChangeKind,
@@ -55,7 +56,7 @@ function watch(feed: Feed, request: Parameters<Feed["watchChanges"]>[0]) {
   };
 }
 
-/** One change of each kind, beside the setting of the policy that came with the start. */
+/** One change of each kind, and a case because the event has no decision of its operator, beside the setting of the policy that came with the start. */
 async function makeChanges(gatehouse: TestGatehouse): Promise<void> {
   await gatehouse.post(beforeCreate, { Operator_Account: "ann", Owner_Account: "ann", Name: "News" });
   await gatehouse.post(afterCreate, { Official_Account: "@a", Owner_Account: "ann", Name: "News" });
@@ -79,10 +80,11 @@ describe.each(Object.entries(rpcTransports))("the feed through %s", (_name, tran
     await using live = watch(feed, {});
     expect(kindsOf(await live.changes(1))).toEqual(["activation"]);
     await makeChanges(gatehouse);
-    const changes = await live.changes(5);
+    const changes = await live.changes(6);
     expect(changes.map(({ change }) => change)).toMatchObject([
       { case: "decision", value: { appId: testApp, action: { case: "createAccount", value: { name: "News" } } } },
       { case: "event", value: { appId: testApp, event: { case: "accountCreated", value: { accountId: "@a" } } } },
+      { case: "caseChange", value: { appId: testApp, kind: CaseKind.BYPASS, state: CaseState.OPEN, accountId: "@a", user: "ann" } },
       { case: "listEdit", value: { list: "staff", edit: { value: "x", change: ListChange.ADDED, author: "ann", reason: "why" } } },
       { case: "decision", value: { action: { case: "addSubscribers" } } },
       { case: "activation", value: { pointer: PolicyPointer.SHADOW, author: "ann" } },
@@ -100,8 +102,8 @@ describe.each(Object.entries(rpcTransports))("the feed through %s", (_name, tran
     const heartbeat = await now.next();
     expect(heartbeat.change).toBeUndefined();
     await makeChanges(gatehouse);
-    const changes = await now.changes(5);
-    expect(kindsOf(changes)).toEqual(["decision", "event", "listEdit", "decision", "activation"]);
+    const changes = await now.changes(6);
+    expect(kindsOf(changes)).toEqual(["decision", "event", "caseChange", "listEdit", "decision", "activation"]);
     for (const [index, { cursor }] of [heartbeat, ...changes.slice(0, -1)].entries()) {
       await using again = watch(feed, { cursor });
       expect(await again.changes(1)).toEqual(changes.slice(index, index + 1));
@@ -116,9 +118,10 @@ describe.each(Object.entries(rpcTransports))("the feed through %s", (_name, tran
     const cases: [filter: Parameters<Feed["listChanges"]>[0]["filter"], expected: string[]][] = [
       [{ kinds: [ChangeKind.EVENT, ChangeKind.POLICY] }, ["activation", "event", "activation"]],
       [{ kinds: [ChangeKind.LIST_EDIT] }, ["listEdit"]],
-      [{ appId: testApp }, ["activation", "decision", "event", "listEdit", "decision", "activation"]],
+      [{ appId: testApp }, ["activation", "decision", "event", "caseChange", "listEdit", "decision", "activation"]],
       [{ appId: 1 }, ["activation", "listEdit", "activation"]],
-      [{ accountId: "@a" }, ["event", "decision"]],
+      [{ accountId: "@a" }, ["event", "caseChange", "decision"]],
+      [{ kinds: [ChangeKind.CASE], accountId: "@a", appId: testApp }, ["caseChange"]],
       [{ accountId: "@A" }, []],
       [{ accountId: "@a", kinds: [ChangeKind.DECISION], appId: testApp }, ["decision"]],
     ];
@@ -162,12 +165,14 @@ describe.each(Object.entries(rpcTransports))("the feed through %s", (_name, tran
 });
 
 /** More of them can be asked for by hand. */
-const changeCount = Number(process.env.FEED_TEST_CHANGES ?? 4000);
+const writeCount = Number(process.env.FEED_TEST_CHANGES ?? 4000);
+/** Every fourth is a creation that nobody had asked about, which opens a case. */
+const changeCount = writeCount + Math.floor((writeCount + 2) / 4);
 
 it("gives every change exactly once, in one order, to consumers that are killed and resumed while clients write", async () => {
   await using gatehouse = await startGatehouse({ policy });
   const transports = Object.values(rpcTransports).map((transport) => transport(gatehouse));
-  const [, first, second] = await Promise.all([write(gatehouse, changeCount), consume(0), consume(2)]);
+  const [, first, second] = await Promise.all([write(gatehouse, writeCount), consume(0), consume(2)]);
 
   const all: string[] = [];
   const feed = createClient(FeedService, gatehouse.server.localDoor);

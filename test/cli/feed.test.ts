@@ -64,13 +64,14 @@ test("tail shows what comes, in words, and ends with where to go on", async () =
   const tail = start(["tail", "--from", "start"], own.apiUrl);
   await tail.until(() => lines(tail.output.stdout).length === 1);
   await makeChanges(own);
-  await tail.until(() => lines(tail.output.stdout).length === 4);
+  await tail.until(() => lines(tail.output.stdout).length === 5);
   expect(await tail.end()).toBe(0);
   const shown = lines(tail.output.stdout).map((line) => line.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z {2}/, "NOW "));
   expect(shown).toEqual([
     expect.stringMatching(/^NOW policy {5}live is [0-9a-f]{12} by policy file \(.*policy\.yaml\)$/),
     `NOW decision   dec-000000000002  app ${testApp}  create_account by ann about New\\u{202e}: deny 120001 (all)`,
     `NOW event      evt-000000000003  app ${testApp}  account_created @a by -: owner="ann" name="News"`,
+    `NOW case       case-000000000004  app ${testApp}  bypass @a by ann: open`,
     `NOW list_edit  staff: added ${own.server.api.port}-0 by ann (why)`,
   ]);
   const cursor = /^Go on with --from (\S+)\n$/.exec(tail.output.stderr)?.[1] ?? "";

@@ -8,6 +8,7 @@ import { AccountSchema, AccountService, AccountState, type ListAccountsRequest }
 import { DecisionSchema, DegradedCause, Effect, RuleMode, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService, type ListDecisionsRequest, RuleResult } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { gatehouse, listen, nowMs } from "./harness.ts";
 
@@ -27,6 +28,9 @@ const denied = create(DecisionSchema, {
     { rule: "watch", effect: Effect.FLAG, error: "no such key: x", labels: { team: "trust" } },
   ],
   policyVersion: "abc",
+  followUp: FollowUp.LEAKED,
+  followUpEventId: "e-7",
+  followUpTime: time,
 });
 
 const explained = [
@@ -160,10 +164,11 @@ test("decisions list shows one aligned line for each, safe for a terminal", asyn
 
 test("decisions list asks with its filters", async () => {
   const { run, asked } = await rpcServer();
-  const filters = ["--app", "7", "--account", "@TOA#_a", "--user", "jared", "--verdict", "deny", "--limit", "5", "--page-token", "9"];
+  const about = ["--app", "7", "--account", "@TOA#_a", "--user", "jared", "--verdict", "deny", "--follow-up", "leaked"];
+  const filters = [...about, "--limit", "5", "--page-token", "9"];
   expect(await run("decisions", "list", ...filters)).toEqual({ code: 0, stdout: "No decisions.\n", stderr: "" });
   expect(asked.decisions).toMatchObject([
-    { appId: 7, accountId: "@TOA#_a", user: "jared", verdict: Verdict.DENY, pageSize: 5, pageToken: "9" },
+    { appId: 7, accountId: "@TOA#_a", user: "jared", verdict: Verdict.DENY, followUp: FollowUp.LEAKED, pageSize: 5, pageToken: "9" },
   ]);
 });
 
@@ -190,7 +195,9 @@ test("decisions get shows the evidence", async () => {
   expect(first.stdout).toMatch(/^decided +2022-12-09T08:26:54\.123Z$/m);
   expect(first.stdout).toMatch(/^impersonation +deny +enforce +-$/m);
   expect(first.stdout).toMatch(/^watch +flag low +enforce +- +taken as held, because it failed: no such key: x; team=trust$/m);
+  expect(first.stdout).toMatch(/^follow-up +leaked by e-7, known since 2022-12-09T08:26:54\.123Z$/m);
   const second = await run("decisions", "get", "d-2");
+  expect(second.stdout).toMatch(/^follow-up +-$/m);
   expect(second.stdout).toMatch(/^subscribers +jared, leckie$/m);
   expect(second.stdout).toMatch(/^jared +banned-subscriber +banned$/m);
   expect(first.stdout).not.toContain("degraded by");

@@ -5,12 +5,14 @@ import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { Store } from "../../src/storage/storage.ts";
 import { accountsConformance } from "./conformance/accounts.ts";
 import { auditConformance } from "./conformance/audit.ts";
+import { casesConformance } from "./conformance/cases.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { degradedConformance } from "./conformance/degraded.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
 import { feedConformance } from "./conformance/feed.ts";
 import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
+import { followUpsConformance } from "./conformance/follow-ups.ts";
 import { keysConformance } from "./conformance/keys.ts";
 import { listsConformance } from "./conformance/lists.ts";
 import { messagesConformance } from "./conformance/messages.ts";
@@ -38,6 +40,7 @@ import {
   listEntry,
   richDecision,
   sampleAuditEntry,
+  sampleCase,
   sampleDecision,
   sampleKey,
   samplePolicy,
@@ -55,6 +58,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     accountsConformance(open);
     timelineConformance(open);
     flaggedEventsConformance(open);
+    followUpsConformance(open);
+    casesConformance(open);
     subscriptionsConformance(open);
     messagesConformance(open);
     listsConformance(open);
@@ -140,6 +145,12 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     findDecisionByRequestId: () => store.findDecisionByRequestId(appId, "r"),
     listDecisions: () => store.listDecisions({}, page),
     appendEvent: () => appendEvent(store, createdEvent("a", baseMs)),
+    sweepFollowUps: () => store.sweepFollowUps(baseMs, { reservationMs: 1000, keepMs: 1000 }),
+    openCase: () => store.openCase(sampleCase()),
+    getCase: () => store.getCase("case-000000000001"),
+    listCases: () => store.listCases({}, page),
+    closeCase: () => store.closeCase({ caseId: "case-000000000001", author: "", reason: "", timeMs: baseMs }),
+    countOpenCases: () => store.countOpenCases(),
     listAccountEvents: () => store.listAccountEvents(appId, "a", page),
     listMessages: () => store.listMessages(appId, "a", page),
     getAccount: () => store.getAccount(appId, "a"),

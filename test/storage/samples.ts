@@ -4,11 +4,12 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
+import { CaseKind } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { type Decision, DecisionSchema, Effect, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { type Event, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { type ListEntry, ListEntrySchema } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { completeElement, textElementJson } from "../../src/elements/complete-element.ts";
-import type { ApiKey, NewAuditEntry, PublishedPolicy, Reservation } from "../../src/storage/storage.ts";
+import type { ApiKey, AskedCreation, NewAuditEntry, NewCase, PublishedPolicy } from "../../src/storage/storage.ts";
 import { normalize } from "../../src/text/normalize.ts";
 
 export const appId = 1_400_000_000;
@@ -161,9 +162,22 @@ export function samplePolicy(text: string, publishTimeMs = baseMs): PublishedPol
   return { version: createHash("sha256").update(text).digest("hex"), text, author: "ann", reason: `why ${text}`, publishTimeMs };
 }
 
-/** A reservation for an hour. */
-export function reservationOf(owner: string, name: string, lapseMs = baseMs + 3_600_000): Reservation {
-  return { owner, normalizedName: normalize(name), lapseMs };
+/** How long events are followed up in tests. */
+export const followUpMs = 86_400_000;
+
+/** A creation that was allowed and takes room and name for an hour. */
+export function roomOf(owner: string, name: string, lapseMs = baseMs + 3_600_000): AskedCreation {
+  return { ...askedFor(owner, name), lapseMs, takesRoom: true, takesName: normalize(name) };
+}
+
+/** A creation that was asked, and denied unless it gets a `lapseMs`. */
+export function askedFor(owner: string, name: string, askMs = baseMs): AskedCreation {
+  return { operator: "", owner, name, askMs, followUpMs };
+}
+
+/** A case about the first decision. */
+export function sampleCase(init: Partial<NewCase> = {}): NewCase {
+  return { kind: CaseKind.LATE_DENY, appId, decisionId: "dec-000000000001", accountId: "a", user: "ann", timeMs: baseMs, ...init };
 }
 
 export function sampleKey(keyId: string, init: Partial<ApiKey> = {}): ApiKey {

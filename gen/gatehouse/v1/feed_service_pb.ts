@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import { file_gatehouse_v1_access } from "./access_pb.ts";
+import type { Case } from "./case_service_pb.ts";
+import { file_gatehouse_v1_case_service } from "./case_service_pb.ts";
 import type { Decision } from "./decision_pb.ts";
 import { file_gatehouse_v1_decision } from "./decision_pb.ts";
 import type { Event } from "./event_pb.ts";
@@ -22,7 +24,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/feed_service.proto.
  */
 export const file_gatehouse_v1_feed_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9nYXRlaG91c2UvdjEvZmVlZF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEigwEKDENoYW5nZUZpbHRlchIOCgZhcHBfaWQYASABKA0SOgoFa2luZHMYAiADKA4yGC5nYXRlaG91c2UudjEuQ2hhbmdlS2luZEIRukgOkgELEAoiB4IBBBABIAASJwoKYWNjb3VudF9pZBgDIAEoCUITukgQcg4oMDIKXlteXHgwMF0qJCKZAQoTV2F0Y2hDaGFuZ2VzUmVxdWVzdBIkCgZjdXJzb3IYASABKAlCFLpIEXIPKMgBMgpeW15ceDAwXSokEjAKBXN0YXJ0GAIgASgOMhcuZ2F0ZWhvdXNlLnYxLkZlZWRTdGFydEIIukgFggECEAESKgoGZmlsdGVyGAMgASgLMhouZ2F0ZWhvdXNlLnYxLkNoYW5nZUZpbHRlciJMChRXYXRjaENoYW5nZXNSZXNwb25zZRIkCgZjaGFuZ2UYASABKAsyFC5nYXRlaG91c2UudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCSK0AQoSTGlzdENoYW5nZXNSZXF1ZXN0EiQKBmN1cnNvchgBIAEoCUIUukgRcg8oyAEyCl5bXlx4MDBdKiQSMAoFc3RhcnQYAiABKA4yFy5nYXRlaG91c2UudjEuRmVlZFN0YXJ0Qgi6SAWCAQIQARIqCgZmaWx0ZXIYAyABKAsyGi5nYXRlaG91c2UudjEuQ2hhbmdlRmlsdGVyEhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoACJeChNMaXN0Q2hhbmdlc1Jlc3BvbnNlEiUKB2NoYW5nZXMYASADKAsyFC5nYXRlaG91c2UudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCKIAgoGQ2hhbmdlEg4KBmN1cnNvchgBIAEoCRIvCgtjaGFuZ2VfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoIZGVjaXNpb24YCiABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb25IABIkCgVldmVudBgLIAEoCzITLmdhdGVob3VzZS52MS5FdmVudEgAEjEKCWxpc3RfZWRpdBgMIAEoCzIcLmdhdGVob3VzZS52MS5MaXN0RWRpdENoYW5nZUgAEi4KCmFjdGl2YXRpb24YDSABKAsyGC5nYXRlaG91c2UudjEuQWN0aXZhdGlvbkgAQggKBmNoYW5nZSJECg5MaXN0RWRpdENoYW5nZRIMCgRsaXN0GAEgASgJEiQKBGVkaXQYAiABKAsyFi5nYXRlaG91c2UudjEuTGlzdEVkaXQqVQoJRmVlZFN0YXJ0EhoKFkZFRURfU1RBUlRfVU5TUEVDSUZJRUQQABIYChRGRUVEX1NUQVJUX0JFR0lOTklORxABEhIKDkZFRURfU1RBUlRfTk9XEAIqjQEKCkNoYW5nZUtpbmQSGwoXQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIYChRDSEFOR0VfS0lORF9ERUNJU0lPThABEhUKEUNIQU5HRV9LSU5EX0VWRU5UEAISGQoVQ0hBTkdFX0tJTkRfTElTVF9FRElUEAMSFgoSQ0hBTkdFX0tJTkRfUE9MSUNZEAQy7AEKC0ZlZWRTZXJ2aWNlEnAKDFdhdGNoQ2hhbmdlcxIhLmdhdGVob3VzZS52MS5XYXRjaENoYW5nZXNSZXF1ZXN0GiIuZ2F0ZWhvdXNlLnYxLldhdGNoQ2hhbmdlc1Jlc3BvbnNlIhfKwRgTCAEQARoNZmlsdGVyLmFwcF9pZDABEmsKC0xpc3RDaGFuZ2VzEiAuZ2F0ZWhvdXNlLnYxLkxpc3RDaGFuZ2VzUmVxdWVzdBohLmdhdGVob3VzZS52MS5MaXN0Q2hhbmdlc1Jlc3BvbnNlIhfKwRgTCAEQARoNZmlsdGVyLmFwcF9pZGIGcHJvdG8z", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_list_service, file_gatehouse_v1_policy_service, file_google_protobuf_timestamp]);
+  fileDesc("Ch9nYXRlaG91c2UvdjEvZmVlZF9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEigwEKDENoYW5nZUZpbHRlchIOCgZhcHBfaWQYASABKA0SOgoFa2luZHMYAiADKA4yGC5nYXRlaG91c2UudjEuQ2hhbmdlS2luZEIRukgOkgELEAoiB4IBBBABIAASJwoKYWNjb3VudF9pZBgDIAEoCUITukgQcg4oMDIKXlteXHgwMF0qJCKZAQoTV2F0Y2hDaGFuZ2VzUmVxdWVzdBIkCgZjdXJzb3IYASABKAlCFLpIEXIPKMgBMgpeW15ceDAwXSokEjAKBXN0YXJ0GAIgASgOMhcuZ2F0ZWhvdXNlLnYxLkZlZWRTdGFydEIIukgFggECEAESKgoGZmlsdGVyGAMgASgLMhouZ2F0ZWhvdXNlLnYxLkNoYW5nZUZpbHRlciJMChRXYXRjaENoYW5nZXNSZXNwb25zZRIkCgZjaGFuZ2UYASABKAsyFC5nYXRlaG91c2UudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCSK0AQoSTGlzdENoYW5nZXNSZXF1ZXN0EiQKBmN1cnNvchgBIAEoCUIUukgRcg8oyAEyCl5bXlx4MDBdKiQSMAoFc3RhcnQYAiABKA4yFy5nYXRlaG91c2UudjEuRmVlZFN0YXJ0Qgi6SAWCAQIQARIqCgZmaWx0ZXIYAyABKAsyGi5nYXRlaG91c2UudjEuQ2hhbmdlRmlsdGVyEhoKCXBhZ2Vfc2l6ZRgEIAEoBUIHukgEGgIoACJeChNMaXN0Q2hhbmdlc1Jlc3BvbnNlEiUKB2NoYW5nZXMYASADKAsyFC5nYXRlaG91c2UudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCKzAgoGQ2hhbmdlEg4KBmN1cnNvchgBIAEoCRIvCgtjaGFuZ2VfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoIZGVjaXNpb24YCiABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb25IABIkCgVldmVudBgLIAEoCzITLmdhdGVob3VzZS52MS5FdmVudEgAEjEKCWxpc3RfZWRpdBgMIAEoCzIcLmdhdGVob3VzZS52MS5MaXN0RWRpdENoYW5nZUgAEi4KCmFjdGl2YXRpb24YDSABKAsyGC5nYXRlaG91c2UudjEuQWN0aXZhdGlvbkgAEikKC2Nhc2VfY2hhbmdlGA4gASgLMhIuZ2F0ZWhvdXNlLnYxLkNhc2VIAEIICgZjaGFuZ2UiRAoOTGlzdEVkaXRDaGFuZ2USDAoEbGlzdBgBIAEoCRIkCgRlZGl0GAIgASgLMhYuZ2F0ZWhvdXNlLnYxLkxpc3RFZGl0KlUKCUZlZWRTdGFydBIaChZGRUVEX1NUQVJUX1VOU1BFQ0lGSUVEEAASGAoURkVFRF9TVEFSVF9CRUdJTk5JTkcQARISCg5GRUVEX1NUQVJUX05PVxACKqMBCgpDaGFuZ2VLaW5kEhsKF0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUQ0hBTkdFX0tJTkRfREVDSVNJT04QARIVChFDSEFOR0VfS0lORF9FVkVOVBACEhkKFUNIQU5HRV9LSU5EX0xJU1RfRURJVBADEhYKEkNIQU5HRV9LSU5EX1BPTElDWRAEEhQKEENIQU5HRV9LSU5EX0NBU0UQBTLsAQoLRmVlZFNlcnZpY2UScAoMV2F0Y2hDaGFuZ2VzEiEuZ2F0ZWhvdXNlLnYxLldhdGNoQ2hhbmdlc1JlcXVlc3QaIi5nYXRlaG91c2UudjEuV2F0Y2hDaGFuZ2VzUmVzcG9uc2UiF8rBGBMIARABGg1maWx0ZXIuYXBwX2lkMAESawoLTGlzdENoYW5nZXMSIC5nYXRlaG91c2UudjEuTGlzdENoYW5nZXNSZXF1ZXN0GiEuZ2F0ZWhvdXNlLnYxLkxpc3RDaGFuZ2VzUmVzcG9uc2UiF8rBGBMIARABGg1maWx0ZXIuYXBwX2lkYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_case_service, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_list_service, file_gatehouse_v1_policy_service, file_google_protobuf_timestamp]);
 
 /**
  * Which changes. All filters must hold.
@@ -45,7 +47,7 @@ export type ChangeFilter = Message<"gatehouse.v1.ChangeFilter"> & {
   kinds: ChangeKind[];
 
   /**
-   * Only decisions and events about this account, byte for byte; at most 48 bytes. Empty: about any, and edits of lists and policies too.
+   * Only decisions, events and cases about this account, byte for byte; at most 48 bytes. Empty: about any, and edits of lists and policies too.
    *
    * @generated from field: string account_id = 3;
    */
@@ -226,7 +228,7 @@ export type Change = Message<"gatehouse.v1.Change"> & {
    */
   change: {
     /**
-     * A decision was made. Its `shadow` is not set: what the policy on trial says is added later, and DecisionService has it.
+     * A decision was made. Its `shadow` and its follow-up are not set: they become known later, and DecisionService has them.
      *
      * @generated from field: gatehouse.v1.Decision decision = 10;
      */
@@ -234,7 +236,7 @@ export type Change = Message<"gatehouse.v1.Change"> & {
     case: "decision";
   } | {
     /**
-     * An event was recorded.
+     * An event was recorded. What it follows from is not set: that can change, and AccountService has it.
      *
      * @generated from field: gatehouse.v1.Event event = 11;
      */
@@ -256,6 +258,14 @@ export type Change = Message<"gatehouse.v1.Change"> & {
      */
     value: Activation;
     case: "activation";
+  } | {
+    /**
+     * A case was opened or closed: the case as it was then.
+     *
+     * @generated from field: gatehouse.v1.Case case_change = 14;
+     */
+    value: Case;
+    case: "caseChange";
   } | { case: undefined; value?: undefined };
 };
 
@@ -375,6 +385,13 @@ export const ChangeKind = {
    * @generated from enum value: CHANGE_KIND_POLICY = 4;
    */
   POLICY: 4,
+
+  /**
+   * A case was opened or closed.
+   *
+   * @generated from enum value: CHANGE_KIND_CASE = 5;
+   */
+  CASE: 5,
 } as const;
 
 /**
@@ -391,8 +408,8 @@ export const ChangeKindSchema: GenEnum<ChangeKind> = /*@__PURE__*/
   enumDesc(file_gatehouse_v1_feed_service, 1);
 
 /**
- * The one ordered log of everything that was decided, recorded and edited, to sync other systems from. Its order is the order in which changes
- * were committed: whoever has seen a cursor never finds an earlier change later.
+ * The one ordered log of everything that was decided, recorded, edited and put aside for a person, to sync other systems from. Its order is the
+ * order in which changes were committed: whoever has seen a cursor never finds an earlier change later.
  *
  * @generated from service gatehouse.v1.FeedService
  */

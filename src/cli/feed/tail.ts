@@ -1,6 +1,7 @@
 // `gatehouse feed tail`: shows changes as they come.
 import { toJson } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
+import { CaseKind, CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
 import { type Change, ChangeSchema, type FeedService } from "../../../gen/gatehouse/v1/feed_service_pb.ts";
 import { ListChange } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { PolicyPointer } from "../../../gen/gatehouse/v1/policy_service_pb.ts";
@@ -44,6 +45,11 @@ function describeContent(change: Change["change"]): { kind: string; what: string
       const { eventId, appId, event } = change.value;
       const { kind, by, what } = describeEvent(change.value);
       return { kind: "event", what: `${safe(eventId)}  app ${appId}  ${kind} ${orDash(event.value?.accountId ?? "")} by ${by}: ${what}` };
+    }
+    case "caseChange": {
+      const { caseId, appId, kind, state, user, accountId, closedBy, closeReason } = change.value;
+      const about = `${safe(caseId)}  app ${appId}  ${enumWord(CaseKind, kind)} ${orDash(accountId)} by ${orDash(user)}`;
+      return { kind: "case", what: `${about}: ${enumWord(CaseState, state)}${byWhom(closedBy, closeReason)}` };
     }
     case "listEdit": {
       const { list, edit } = change.value;

@@ -3,13 +3,15 @@ import { encodeDecision } from "../decision-codec.ts";
 import { degradedDecision } from "../degraded-decision.ts";
 import type { AppendedDecision, Decisions, NewDecision, StoredFacts } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { valuesOfAsked } from "./creation-rows.ts";
 import { type DecisionRow, decisionOf, selectDecision, valuesOfDecision } from "./decision-rows.ts";
+import { followedUpOf, seqOf } from "./followed-up.ts";
 import { bucketStartMs } from "./rate-buckets.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { UnderWay } from "./under-way.ts";
 import type { Writer } from "./writer.ts";
-import type { Taking, Write } from "./writes.ts";
+import type { CountValues, WriteArguments } from "./writes.ts";
 
 /** What appending needs. */
 export interface AppendDecisionDeps {
@@ -53,26 +55,41 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
   }
 
   async function write(nowMs: number, made: NewDecision): Promise<AppendedDecision> {
-    const { actionDigest, answer } = made;
+    const { actionDigest, answer, creation } = made;
     const decision = answer === undefined ? made.decision : degradedDecision(made.decision, answer);
     const values = valuesOfDecision(encodeDecision(decision), actionDigest);
-    const taking = takingOf(nowMs, made);
-    const giveBack = taking === undefined ? undefined : take(made, taking);
-    const appending: Write = ["appendDecision", ...values, taking === undefined ? null : JSON.stringify(taking)];
-    const seq = await writer.write(appending, giveBack, answer === undefined ? "first" : "later");
-    if (seq > 0) return { kind: "appended", decision: { ...decision, decisionId: formatSequenceId("dec", seq) } };
+    const counts = countsOf(nowMs, made);
+    const takes = takesAnything(made);
+    const giveBack = takes ? take(made, counts) : undefined;
+    const asked = creation === undefined ? null : JSON.stringify(valuesOfAsked(creation));
+    const counted = counts.length === 0 ? null : JSON.stringify(counts);
+    const appending: ["appendDecision", ...WriteArguments["appendDecision"]] = [
+      "appendDecision",
+      ...values,
+      nowMs,
+      asked,
+      counted,
+      takes ? 1 : 0,
+    ];
+    const result = await writer.write(appending, giveBack, answer === undefined ? "first" : "later");
+    const seq = seqOf(result);
+    if (seq > 0) {
+      const appended = { kind: "appended" as const, decision: { ...decision, decisionId: formatSequenceId("dec", seq) } };
+      const followedUp = followedUpOf(result);
+      return followedUp === undefined ? appended : { ...appended, followedUp };
+    }
     const first = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, -seq);
     if (first === undefined) throw storeUnavailable(new Error(`The decision ${-seq} cannot be found.`));
     return answerOf(first, made);
   }
 
-  /** Puts what the decision takes into memory. Results in how to take it out again. */
-  function take({ decision: { appId }, reservation, counts }: NewDecision, taking: Taking): () => void {
-    if (reservation !== undefined) underWay.take(appId, reservation);
-    for (const [index, { counter, key }] of counts.entries()) underWay.count(counter, key, taking.counts[index]?.[4] ?? 0);
+  /** Puts what the decision takes and counts into memory. Results in how to take it out again. */
+  function take({ decision: { appId }, creation, counts }: NewDecision, values: readonly CountValues[]): () => void {
+    if (creation !== undefined) underWay.take(appId, creation);
+    for (const [index, { counter, key }] of counts.entries()) underWay.count(counter, key, values[index]?.[4] ?? 0);
     return () => {
-      if (reservation !== undefined) underWay.giveBack(appId, reservation);
-      for (const [index, { counter, key }] of counts.entries()) underWay.uncount(counter, key, taking.counts[index]?.[4] ?? 0);
+      if (creation !== undefined) underWay.giveBack(appId, creation);
+      for (const [index, { counter, key }] of counts.entries()) underWay.uncount(counter, key, values[index]?.[4] ?? 0);
     };
   }
 
@@ -91,16 +108,10 @@ function answerOf(first: DecisionRow, { actionDigest }: NewDecision): AppendedDe
   return { kind: "reused", decisionId: formatSequenceId("dec", first.seq) };
 }
 
-function takesAnything({ reservation, counts }: NewDecision): boolean {
-  return reservation !== undefined || counts.length > 0;
+function takesAnything({ creation, counts }: NewDecision): boolean {
+  return creation?.takesRoom === true || counts.length > 0;
 }
 
-function takingOf(nowMs: number, made: NewDecision): Taking | undefined {
-  if (!takesAnything(made)) return undefined;
-  const { reservation, counts } = made;
-  return {
-    nowMs,
-    ...(reservation && { reservation: [reservation.owner, reservation.normalizedName, reservation.lapseMs] }),
-    counts: counts.map(({ counter: { appId, action, windowMs }, key }) => [appId, action, windowMs, key, bucketStartMs(windowMs, nowMs)]),
-  };
+function countsOf(nowMs: number, { counts }: NewDecision): CountValues[] {
+  return counts.map(({ counter: { appId, action, windowMs }, key }) => [appId, action, windowMs, key, bucketStartMs(windowMs, nowMs)]);
 }

@@ -1,5 +1,7 @@
-// Decisions as rows of the table `decisions`, with what the shadow policy said of them and what was answered instead.
+// Decisions as rows of the table `decisions`, with what the shadow policy said of them, what was answered instead, and what followed.
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Decision, DegradedCause, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { type DecisionRow as DecisionColumns, decodeDecision } from "../decision-codec.ts";
 import { digestHex } from "../message-json.ts";
 import type { FallbackAnswer } from "../storage.ts";
@@ -22,6 +24,9 @@ export interface DecisionRow {
   shadow_body: string | null;
   /** JSON of cause, verdict, code and time; null when no fallback answered instead. */
   degraded_answer: string | null;
+  follow_up: FollowUp | null;
+  follow_up_event_seq: number | null;
+  follow_up_time: number | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
@@ -31,12 +36,14 @@ export const selectDecision = `SELECT seq, app_id, request_id, action_digest, ve
       (SELECT policy_id FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq)) AS shadow_version,
     (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body,
     (SELECT json_array(cause, verdict, code, answer_time) FROM degraded_answers
-      WHERE degraded_answers.seq = decisions.seq) AS degraded_answer
-  FROM decisions`;
+      WHERE degraded_answers.seq = decisions.seq) AS degraded_answer,
+    follow_up, follow_up_event_seq, follow_up_time
+  FROM decisions LEFT JOIN follow_ups ON decision_seq = seq`;
 
 /** A row without what is added later: as it was when it was appended. */
 export function asAppended(row: DecisionRow): DecisionRow {
-  return { ...row, shadow_version: null, shadow_body: null, degraded_answer: null };
+  const later = { follow_up: null, follow_up_event_seq: null, follow_up_time: null };
+  return { ...row, shadow_version: null, shadow_body: null, degraded_answer: null, ...later };
 }
 
 /** The decision of a row. */
@@ -53,7 +60,11 @@ export function decisionOf(row: DecisionRow): Decision {
     decideTimeMs: row.decide_time,
     body: row.body,
   };
-  return decodeDecision(formatSequenceId("dec", row.seq), columns, shadow, fallbackAnswerOf(row));
+  const decision = decodeDecision(formatSequenceId("dec", row.seq), columns, shadow, fallbackAnswerOf(row));
+  if (row.follow_up !== null) decision.followUp = row.follow_up;
+  if (row.follow_up_event_seq !== null) decision.followUpEventId = formatSequenceId("evt", row.follow_up_event_seq);
+  if (row.follow_up_time !== null) decision.followUpTime = timestampFromMs(row.follow_up_time);
+  return decision;
 }
 
 function fallbackAnswerOf({ degraded_answer }: DecisionRow): FallbackAnswer | undefined {

@@ -71,7 +71,7 @@ interface Listing {
   parameters(from: number, below: number): SqlValue[];
 }
 
-function listingOf({ appId, accountId, user, verdict }: DecisionFilter): Listing {
+function listingOf({ appId, accountId, user, verdict, followUp }: DecisionFilter): Listing {
   const conditions = ["seq >= ?", "seq < ?"];
   const values: SqlValue[] = [];
   function ask(condition: string, value: SqlValue | undefined): void {
@@ -82,12 +82,17 @@ function listingOf({ appId, accountId, user, verdict }: DecisionFilter): Listing
   ask("app_id = ?", appId);
   ask("account_id = ?", accountId);
   ask("coalesce((SELECT verdict FROM degraded_answers WHERE degraded_answers.seq = decisions.seq), verdict) = ?", verdict);
+  // Asked so, the index of the few is walked within the window, and their rows come in order without being sorted.
+  if (followUp !== undefined)
+    conditions.push("seq IN (SELECT decision_seq FROM follow_ups WHERE follow_up = ? AND decision_seq >= ? AND decision_seq < ?)");
   const select = `${selectDecision} WHERE ${conditions.join(" AND ")}`;
+  const within = (from: number, below: number): SqlValue[] =>
+    followUp === undefined ? [from, below, ...values] : [from, below, ...values, followUp, from, below];
   const end = "ORDER BY seq DESC LIMIT ?";
-  if (user === undefined) return { sql: `${select} ${end}`, parameters: (from, below) => [from, below, ...values] };
+  if (user === undefined) return { sql: `${select} ${end}`, parameters: within };
   // Two index walks that are merged. No decision is in both: `owner` is NULL when it is the operator.
   return {
     sql: `${select} AND operator = ? UNION ALL ${select} AND owner = ? ${end}`,
-    parameters: (from, below) => [from, below, ...values, user, from, below, ...values, user],
+    parameters: (from, below) => [...within(from, below), user, ...within(from, below), user],
   };
 }

@@ -1,5 +1,6 @@
 // The log of events in SQLite.
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
+import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { normalize } from "../../text/normalize.ts";
 import { accountChange } from "../account-change.ts";
 import { encodeDecision } from "../decision-codec.ts";
@@ -9,7 +10,9 @@ import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { Events, StoredFacts } from "../storage.ts";
 import { subscriptionChange } from "../subscription-change.ts";
+import type { HappenedValues } from "./creation-rows.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
+import { followedUpOf, seqOf } from "./followed-up.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
@@ -21,19 +24,21 @@ export interface EventRow {
   event_time: number | null;
   receive_time: number | null;
   body: string;
+  follow_up: FollowUp | null;
+  decision_seq: number | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
-export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body FROM events";
+export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body, follow_up, decision_seq FROM events";
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
   return {
-    async appendEvent(event, digest, nowMs, flag) {
+    async appendEvent(event, digest, nowMs, { flag, followUpMs } = {}) {
       reader.assertOpen();
       const decision = flag?.(factsAt(nowMs));
       const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
-      const seq = await writer.write([
+      const result = await writer.write([
         "appendEvent",
         appId,
         accountId,
@@ -45,11 +50,14 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
         jsonOrNull(accountChange(event, digest)),
         jsonOrNull(subscriptionChange(event)),
         jsonOrNull(messageChange(event, digest)),
-        jsonOrNull(confirmedBy(event)),
+        followUpMs === undefined ? null : jsonOrNull(happenedValues(event, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUpMs)),
         // The request_id is the event's, and must not take that of a decision.
         jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
       ]);
-      return { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
+      const seq = seqOf(result);
+      const appended = { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
+      const followedUp = followedUpOf(result);
+      return followedUp === undefined ? appended : { ...appended, followedUp };
     },
 
     async listAccountEvents(appId, accountId, page) {
@@ -65,9 +73,11 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
   };
 }
 
-/** Owner and name of the reservation that an event ends. */
-function confirmedBy({ event }: Event): [owner: string, normalizedName: string] | undefined {
-  return event.case === "accountCreated" ? [event.value.owner, normalize(event.value.name)] : undefined;
+/** What a creation is joined by; undefined for other events, and for one without a name, which no request has. */
+function happenedValues({ event }: Event, eventMs: number, nowMs: number, followUpMs: number): HappenedValues | undefined {
+  if (event.case !== "accountCreated" || event.value.name === "") return undefined;
+  const { operator, owner, name, accountId } = event.value;
+  return [operator, owner, name, normalize(name), accountId, eventMs, eventMs < nowMs - followUpMs ? 1 : 0, followUpMs];
 }
 
 function jsonOrNull(value: unknown): string | null {
@@ -76,6 +86,14 @@ function jsonOrNull(value: unknown): string | null {
 
 /** The event of a row. */
 export function eventOf(row: EventRow): Event {
+  const event = eventAsRecorded(row);
+  if (row.follow_up !== null) event.followUp = row.follow_up;
+  if (row.decision_seq !== null) event.decisionId = formatSequenceId("dec", row.decision_seq);
+  return event;
+}
+
+/** The event of a row without what it follows from, which can change. */
+export function eventAsRecorded(row: EventRow): Event {
   return decodeEvent(formatSequenceId("evt", row.seq), {
     appId: row.app_id,
     eventTimeMs: row.event_time,

@@ -1,6 +1,7 @@
 // The facts that rules ask: what is on disk and settled, and what appends under way have taken and counted.
 import type { StoredFacts } from "../storage.ts";
 import { isInForce, type SubscriptionRecord } from "../subscription-merge.ts";
+import { Standing } from "./creation-rows.ts";
 import type { KnownLists } from "./known-lists.ts";
 import { bucketStartMs, firstBucketStartMs } from "./rate-buckets.ts";
 import type { Reader } from "./reader.ts";
@@ -13,10 +14,10 @@ const selectValues = "SELECT value FROM list_entries WHERE list_id = ? AND (expi
 
 // Named, because the planner would rather go through all live accounts of the app.
 const countAccounts = `SELECT (SELECT count(*) FROM accounts INDEXED BY accounts_by_owner WHERE app_id = ? AND owner = ? AND state = 1)
-    + (SELECT count(*) FROM reservations WHERE app_id = ? AND owner = ? AND lapse_time > ?) AS count`;
+    + (SELECT count(*) FROM creations WHERE app_id = ? AND owner = ? AND standing = ${Standing.roomy} AND lapse_time > ?) AS count`;
 
 const selectName = `SELECT 1 WHERE EXISTS (SELECT 1 FROM accounts INDEXED BY accounts_by_normalized_name WHERE app_id = ? AND normalized_name = ? AND state = 1)
-    OR EXISTS (SELECT 1 FROM reservations WHERE app_id = ? AND normalized_name = ? AND lapse_time > ?)`;
+    OR EXISTS (SELECT 1 FROM reserved_names WHERE app_id = ? AND normalized_name = ? AND lapse_time > ?)`;
 
 const selectSubscriptionCount = "SELECT count FROM subscription_counts WHERE app_id = ? AND subscriber = ?";
 

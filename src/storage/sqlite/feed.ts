@@ -1,7 +1,8 @@
-// The feed in SQLite: four tables that share one sequence.
+// The feed in SQLite: tables that share one sequence.
 import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
+import { asOpened, type CaseRow, caseOf, selectCase } from "./case-rows.ts";
 import { asAppended, type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
-import { type EventRow, eventOf, selectEvent } from "./events.ts";
+import { type EventRow, eventAsRecorded, selectEvent } from "./events.ts";
 import { type EditRow, editOf, selectEdit } from "./lists.ts";
 import { nextTurn } from "./next-turn.ts";
 import { type ActivationRow, activationOf, selectActivation } from "./policies.ts";
@@ -9,10 +10,9 @@ import type { Reader, SqlValue } from "./reader.ts";
 import { selectHighest } from "./sequence.ts";
 import type { Writer } from "./writer.ts";
 
-type Kind = FeedChange["kind"];
-
-/** Where the changes of a kind are, and how one is read. */
+/** A table of changes, and how one is read. */
 interface Source {
+  kind: FeedChange["kind"];
   table: string;
   /** Whether its changes belong to an app and an account. */
   isOfApp: boolean;
@@ -20,8 +20,9 @@ interface Source {
   read(reader: Reader, seq: number): FeedChange | undefined;
 }
 
-const sources: Readonly<Record<Kind, Source>> = {
+const sources = {
   decision: {
+    kind: "decision",
     table: "decisions",
     isOfApp: true,
     read(reader, seq) {
@@ -31,14 +32,35 @@ const sources: Readonly<Record<Kind, Source>> = {
     },
   },
   event: {
+    kind: "event",
     table: "events",
     isOfApp: true,
     read(reader, seq) {
       const row = reader.get<EventRow>(`${selectEvent} WHERE seq = ?`, seq);
-      return row && { position: seq, timeMs: row.receive_time ?? 0, kind: "event", event: eventOf(row) };
+      return row && { position: seq, timeMs: row.receive_time ?? 0, kind: "event", event: eventAsRecorded(row) };
+    },
+  },
+  caseOpening: {
+    kind: "case",
+    table: "cases",
+    isOfApp: true,
+    read(reader, seq) {
+      const row = reader.get<CaseRow>(`${selectCase} WHERE seq = ?`, seq);
+      return row && { position: seq, timeMs: row.open_time, kind: "case", case: caseOf(asOpened(row)) };
+    },
+  },
+  caseClosing: {
+    kind: "case",
+    table: "case_closings",
+    isOfApp: true,
+    read(reader, seq) {
+      // A case is closed once, and stays as it is then.
+      const row = reader.get<CaseRow>(`${selectCase} WHERE seq = (SELECT case_seq FROM case_closings WHERE seq = ?)`, seq);
+      return row && { position: seq, timeMs: row.close_time ?? 0, kind: "case", case: caseOf(row) };
     },
   },
   listEdit: {
+    kind: "listEdit",
     table: "list_edits",
     isOfApp: false,
     read(reader, seq) {
@@ -47,6 +69,7 @@ const sources: Readonly<Record<Kind, Source>> = {
     },
   },
   activation: {
+    kind: "activation",
     table: "activations",
     isOfApp: false,
     read(reader, seq) {
@@ -54,8 +77,11 @@ const sources: Readonly<Record<Kind, Source>> = {
       return row && { position: seq, timeMs: row.activate_time, kind: "activation", activation: activationOf(row) };
     },
   },
-};
-const allKinds = Object.keys(sources) as Kind[];
+} satisfies Record<string, Source>;
+
+type SourceName = keyof typeof sources;
+
+const allSources = Object.entries(sources) as [SourceName, Source][];
 
 /** How many sequence numbers one statement goes through, and how long is read at a stretch. */
 const positionsPerPart = 5000;
@@ -84,9 +110,9 @@ export function createFeed(reader: Reader, writer: Writer): Feed {
       while (search !== undefined && next < end) {
         const to = Math.min(end, next + positionsPerPart);
         const wanted = limit - changes.length;
-        const found = reader.all<{ seq: number; kind: Kind }>(search.sql, ...search.parameters(next, to), wanted);
-        for (const { seq, kind } of found) {
-          const change = sources[kind].read(reader, seq);
+        const found = reader.all<{ seq: number; source: SourceName }>(search.sql, ...search.parameters(next, to), wanted);
+        for (const { seq, source } of found) {
+          const change = sources[source].read(reader, seq);
           if (change !== undefined) changes.push(change);
           next = seq;
           if (performance.now() - partBeginMs < maxPartMs) continue;
@@ -125,7 +151,7 @@ interface Search {
 
 /** Undefined when no change can pass the filter. */
 function searchOf({ kinds, appId, accountId }: FeedFilter): Search | undefined {
-  const asked = allKinds.filter((kind) => (kinds?.has(kind) ?? true) && (accountId === undefined || sources[kind].isOfApp));
+  const asked = allSources.filter(([, { kind, isOfApp }]) => (kinds?.has(kind) ?? true) && (accountId === undefined || isOfApp));
   if (asked.length === 0) return undefined;
   const conditions: string[] = [];
   const values: SqlValue[] = [];
@@ -138,12 +164,12 @@ function searchOf({ kinds, appId, accountId }: FeedFilter): Search | undefined {
     conditions.push(" AND account_id = ?");
     values.push(accountId);
   }
-  const parts = asked.map((kind) => {
-    const { table, isOfApp } = sources[kind];
-    return `SELECT seq, '${kind}' AS kind FROM ${table} WHERE seq > ? AND seq <= ?${isOfApp ? conditions.join("") : ""}`;
-  });
+  const parts = asked.map(
+    ([source, { table, isOfApp }]) =>
+      `SELECT seq, '${source}' AS source FROM ${table} WHERE seq > ? AND seq <= ?${isOfApp ? conditions.join("") : ""}`,
+  );
   return {
     sql: `${parts.join(" UNION ALL ")} ORDER BY seq LIMIT ?`,
-    parameters: (after, to) => asked.flatMap((kind) => [after, to, ...(sources[kind].isOfApp ? values : [])]),
+    parameters: (after, to) => asked.flatMap(([, { isOfApp }]) => [after, to, ...(isOfApp ? values : [])]),
   };
 }

@@ -8,7 +8,7 @@ import { accountFields, nextRevision, type SaidFields } from "../account-revisio
 /**
  * A step that has been released is never changed; what must change is a new step at the end.
  *
- * - Decisions, events, edits of lists and activations share one sequence, `seq`, given in the order of commits.
+ * - Decisions, events, cases and their closings, edits of lists and activations share one sequence, `seq`, given in the order of commits.
  * - An index of a table with an integer primary key ends in that key, and one of a table WITHOUT ROWID in its whole primary key: the indexes
  *   here deliver their rows in the order of the pages.
  * - Times are milliseconds since 1970.
@@ -396,6 +396,86 @@ export const migrations: readonly string[] = [
     code INTEGER NOT NULL,
     answer_time INTEGER NOT NULL
   ) STRICT;
+  `,
+  `
+  CREATE TABLE follow_ups ( -- what followed from decisions
+    decision_seq INTEGER PRIMARY KEY REFERENCES decisions,
+    follow_up INTEGER NOT NULL,
+    follow_up_event_seq INTEGER, -- NULL when none did
+    follow_up_time INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX follow_ups_by_kind ON follow_ups (follow_up);
+  ALTER TABLE events ADD COLUMN follow_up INTEGER; -- NULL for what is not known, and for what is no creation
+  ALTER TABLE events ADD COLUMN decision_seq INTEGER; -- NULL when it follows from none
+
+  CREATE TABLE cases (
+    seq INTEGER PRIMARY KEY,
+    app_id INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    decision_seq INTEGER,
+    event_seq INTEGER,
+    account_id TEXT, -- NULL when it is not known, as is the user
+    user TEXT,
+    open_time INTEGER NOT NULL,
+    close_time INTEGER, -- NULL while it is open, as are the next two
+    closed_by TEXT,
+    close_reason TEXT
+  ) STRICT;
+  CREATE INDEX cases_open ON cases (seq) WHERE close_time IS NULL;
+  CREATE INDEX cases_by_decision ON cases (decision_seq) WHERE decision_seq IS NOT NULL;
+  CREATE INDEX cases_by_event ON cases (event_seq) WHERE event_seq IS NOT NULL;
+  CREATE INDEX cases_by_account ON cases (account_id) WHERE account_id IS NOT NULL;
+  CREATE TABLE case_closings (
+    seq INTEGER PRIMARY KEY,
+    case_seq INTEGER NOT NULL UNIQUE REFERENCES cases,
+    app_id INTEGER NOT NULL,
+    account_id TEXT
+  ) STRICT;
+  -- Kept with every change, so that asking costs one look.
+  CREATE TABLE open_case_counts (
+    kind INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL
+  ) STRICT;
+
+  -- Creations that may yet be joined: decisions, each with the event that follows from it, and events that follow from none.
+  CREATE TABLE creations (
+    app_id INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    standing INTEGER NOT NULL, -- as src/storage/sqlite/creation-rows.ts says
+    name TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    seq INTEGER NOT NULL, -- of the decision, or of the event when there is none
+    ask_time INTEGER, -- NULL when there is no decision
+    lapse_time INTEGER, -- until when an allow stands; NULL for a denial
+    event_seq INTEGER, -- NULL when there is no event, as are the next two
+    event_time INTEGER,
+    account_id TEXT,
+    PRIMARY KEY (app_id, owner, standing, name, operator, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE reserved_names (
+    app_id INTEGER NOT NULL,
+    normalized_name TEXT NOT NULL,
+    lapse_time INTEGER NOT NULL,
+    seq INTEGER NOT NULL, -- of the decision
+    PRIMARY KEY (app_id, normalized_name, lapse_time, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE follow_up_sweep ( -- how far the logs were looked through for what is past
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    abandoned_to INTEGER NOT NULL, -- decisions
+    forgotten_to INTEGER NOT NULL, -- decisions
+    bypasses_forgotten_to INTEGER NOT NULL -- cases
+  ) STRICT;
+
+  -- Of earlier decisions only those that hold a reservation have surely not happened yet.
+  INSERT INTO creations (app_id, owner, standing, name, operator, seq, ask_time, lapse_time)
+    SELECT reservations.app_id, reservations.owner, 1, json_extract(body, '$.createAccount.name'),
+        coalesce(json_extract(body, '$.createAccount.operator'), ''), seq, coalesce(event_time, decide_time, 0), lapse_time
+      FROM reservations JOIN decisions USING (seq) WHERE json_extract(body, '$.createAccount.name') IS NOT NULL;
+  INSERT INTO reserved_names (app_id, normalized_name, lapse_time, seq)
+    SELECT app_id, normalized_name, lapse_time, seq FROM reservations WHERE normalized_name <> '';
+  INSERT INTO follow_up_sweep SELECT 1, start, start, 0
+    FROM (SELECT coalesce((SELECT min(seq) - 1 FROM reservations), (SELECT max(seq) FROM decisions), 0) AS start);
+  DROP TABLE reservations;
   `,
 ];
 

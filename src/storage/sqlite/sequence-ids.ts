@@ -1,6 +1,7 @@
-// The ids of decisions, events and entries of the audit log: their sequence number in twelve hexadecimal digits, so that ids sort as the numbers do.
+// The ids of decisions, events, cases and entries of the audit log: their sequence number in twelve hexadecimal digits, so that ids sort as the
+// numbers do.
 
-type Prefix = "dec" | "evt" | "aud";
+type Prefix = "dec" | "evt" | "case" | "aud";
 
 /** The id of a sequence number. */
 export function formatSequenceId(prefix: Prefix, seq: number): string {

@@ -1,4 +1,4 @@
-// The one sequence of decisions, events, edits of lists and activations.
+// The one sequence of decisions, events, cases and their closings, edits of lists and activations.
 import type { Database } from "better-sqlite3";
 
 /** Reads the highest number that is, or ever was, in use. */
@@ -7,7 +7,9 @@ export const selectHighest = `SELECT max(
     coalesce((SELECT max(seq) FROM decisions), 0),
     coalesce((SELECT max(seq) FROM events), 0),
     coalesce((SELECT max(seq) FROM list_edits), 0),
-    coalesce((SELECT max(seq) FROM activations), 0)
+    coalesce((SELECT max(seq) FROM activations), 0),
+    coalesce((SELECT max(seq) FROM cases), 0),
+    coalesce((SELECT max(seq) FROM case_closings), 0)
   ) AS seq`;
 
 /** Gives numbers, in the writer thread. A number counts as used when `use` was called with it. */

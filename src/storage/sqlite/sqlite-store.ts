@@ -7,10 +7,12 @@ import { GatehouseError } from "../../errors.ts";
 import type { Store } from "../storage.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
+import { createCases } from "./cases.ts";
 import { createDecisions } from "./decisions.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
 import { createFeed } from "./feed.ts";
+import { createFollowUps } from "./follow-ups.ts";
 import { createKeys } from "./keys.ts";
 import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
@@ -68,6 +70,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       },
       ...createDecisions({ reader, writer, factsAt, underWay }),
       ...createEvents(reader, writer, factsAt),
+      ...createFollowUps(reader, writer),
+      ...createCases(reader, writer),
       ...createAccounts(reader),
       ...createTimeline(reader),
       ...createLists(reader, writer, lists),

@@ -1,13 +1,14 @@
 // What appends that are under way have taken and counted: what is not on disk yet and must be seen all the same.
-import type { RateCounter, Reservation } from "../storage.ts";
+import type { AskedCreation, RateCounter } from "../storage.ts";
 
 /** What is taken and counted under way. */
 export interface UnderWay {
-  take(appId: number, reservation: Reservation): void;
-  giveBack(appId: number, reservation: Reservation): void;
-  /** How many reservations of the owner have not lapsed. */
+  /** A creation takes what it says, nothing when it takes no room. */
+  take(appId: number, creation: AskedCreation): void;
+  giveBack(appId: number, creation: AskedCreation): void;
+  /** How many rooms of the owner are taken by creations that have not lapsed. */
   reservedBy(appId: number, owner: string, nowMs: number): number;
-  /** Whether a reservation that has not lapsed has the name. */
+  /** Whether a creation that has not lapsed takes the name. */
   hasName(appId: number, normalizedName: string, nowMs: number): boolean;
   count(counter: RateCounter, key: string, bucketStartMs: number): void;
   uncount(counter: RateCounter, key: string, bucketStartMs: number): void;
@@ -17,8 +18,8 @@ export interface UnderWay {
 
 /** Creates a place for what is under way; nothing is at first. */
 export function createUnderWay(): UnderWay {
-  const byOwner = createBags<number, Reservation>();
-  const byName = createBags<number, Reservation>();
+  const byOwner = createBags<number, AskedCreation>();
+  const byName = createBags<number, AskedCreation>();
   // A counter's own object is its key, found through the levels of what makes it.
   const counters = new Map<number, Map<string, Map<number, RateCounter>>>();
   const bucketStarts = createBags<RateCounter, number>();
@@ -35,16 +36,18 @@ export function createUnderWay(): UnderWay {
   }
 
   return {
-    take(appId, reservation) {
-      byOwner.add(appId, reservation.owner, reservation);
-      byName.add(appId, reservation.normalizedName, reservation);
+    take(appId, creation) {
+      if (!creation.takesRoom) return;
+      byOwner.add(appId, creation.owner, creation);
+      if (creation.takesName) byName.add(appId, creation.takesName, creation);
     },
-    giveBack(appId, reservation) {
-      byOwner.remove(appId, reservation.owner, reservation);
-      byName.remove(appId, reservation.normalizedName, reservation);
+    giveBack(appId, creation) {
+      if (!creation.takesRoom) return;
+      byOwner.remove(appId, creation.owner, creation);
+      if (creation.takesName) byName.remove(appId, creation.takesName, creation);
     },
-    reservedBy: (appId, owner, nowMs) => countWhere(byOwner.of(appId, owner), ({ lapseMs }) => lapseMs > nowMs),
-    hasName: (appId, normalizedName, nowMs) => byName.of(appId, normalizedName).some(({ lapseMs }) => lapseMs > nowMs),
+    reservedBy: (appId, owner, nowMs) => countWhere(byOwner.of(appId, owner), ({ lapseMs = 0 }) => lapseMs > nowMs),
+    hasName: (appId, normalizedName, nowMs) => byName.of(appId, normalizedName).some(({ lapseMs = 0 }) => lapseMs > nowMs),
     count(counter, key, bucketStartMs) {
       bucketStarts.add(known(counter) ?? learn(counter), key, bucketStartMs);
     },

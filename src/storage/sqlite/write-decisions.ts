@@ -1,12 +1,17 @@
 // How decisions, what the shadow policy said of them and what was answered instead are written. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import type { AskedValues } from "./creation-rows.ts";
 import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
-import type { Takings } from "./write-takings.ts";
-import type { DecisionValues, Taking, WriteOperations } from "./writes.ts";
+import type { Counts } from "./write-counts.ts";
+import type { Creations } from "./write-creations.ts";
+import type { CountValues, DecisionValues, WriteOperations } from "./writes.ts";
 
 /** Inserts a decision under a sequence number; false when its app has a decision with its request_id. */
 export type InsertDecision = (seq: number, values: DecisionValues) => boolean;
+
+/** How many values a decision has. */
+const decisionValueCount: DecisionValues["length"] = 12;
 
 /** Prepares the insertion of decisions. */
 export function prepareInsertDecision(db: Database, policyIds: PolicyIds): InsertDecision {
@@ -30,18 +35,21 @@ export function decisionAppender(
   db: Database,
   sequence: Sequence,
   insertDecision: InsertDecision,
-  takings: Takings,
+  creations: Creations,
+  counts: Counts,
 ): WriteOperations["appendDecision"] {
   const findByRequest = db.prepare("SELECT seq FROM decisions WHERE app_id = ? AND request_id = ?").pluck();
   return (...args) => {
-    const taking = args.pop() as string | null;
+    const [nowMs, creation, counted] = args.splice(decisionValueCount) as [number, string | null, string | null];
     const values = args as unknown as DecisionValues;
     const seq = sequence.next();
     const [appId, requestId] = values;
     if (!insertDecision(seq, values)) return -(findByRequest.get(appId, requestId) as number);
     sequence.use(seq);
-    if (taking !== null) takings.take(seq, appId, JSON.parse(taking) as Taking);
-    return seq;
+    if (counted !== null) for (const count of JSON.parse(counted) as CountValues[]) counts.count(count, nowMs);
+    if (creation === null) return seq;
+    const followedUp = creations.ask(seq, appId, JSON.parse(creation) as AskedValues, nowMs);
+    return followedUp.length === 0 ? seq : [seq, ...followedUp];
   };
 }
 

@@ -3,13 +3,14 @@ import type { Database } from "better-sqlite3";
 import type { AccountChange } from "../account-merge.ts";
 import type { MessageChange } from "../message-merge.ts";
 import type { SubscriptionChange } from "../subscription-merge.ts";
+import type { HappenedValues } from "./creation-rows.ts";
 import type { Sequence } from "./sequence.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import { prepareAccounts } from "./write-accounts.ts";
+import type { Creations } from "./write-creations.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareMessages } from "./write-messages.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
-import type { Takings } from "./write-takings.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
 
 /** Where the id of the event stands among the values of a decision: at the end. */
@@ -20,11 +21,11 @@ export function eventAppender(
   db: Database,
   sequence: Sequence,
   insertDecision: InsertDecision,
-  takings: Takings,
+  creations: Creations,
 ): WriteOperations["appendEvent"] {
   const insert = db.prepare(
-    `INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+    `INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, body, follow_up, decision_seq)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
   );
   const findByDigest = db.prepare("SELECT seq FROM events WHERE digest = ?").pluck();
   const applyToAccount = prepareAccounts(db);
@@ -45,10 +46,12 @@ export function eventAppender(
     for (const user of usersNamed(change, subscriptions)) insertUser.run(appId, user, seq);
   }
 
-  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, messages, confirmed, flagged) => {
+  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, messages, creation, flagged) => {
     const seq = sequence.next();
     const digest = Buffer.from(digestHex, "hex");
-    if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body).changes === 0) {
+    const join = creation === null ? undefined : creations.join(seq, appId, JSON.parse(creation) as HappenedValues, nowMs);
+    const { followUp = null, decisionSeq = null } = join ?? {};
+    if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body, followUp, decisionSeq).changes === 0) {
       return -(findByDigest.get(digest) as number);
     }
     sequence.use(seq);
@@ -58,18 +61,15 @@ export function eventAppender(
       applyChanges(seq, appId, accountId, receiveTimeMs, said, subscribed);
       if (messages !== null) applyMessages(appId, accountId, JSON.parse(messages) as MessageChange, seq);
     }
-    if (confirmed !== null) {
-      const [owner, normalizedName] = JSON.parse(confirmed) as [string, string];
-      takings.confirm(appId, owner, normalizedName, nowMs);
-    }
+    const followedUp = join?.settle() ?? [];
     if (flagged !== null) {
-      const decisionSeq = sequence.next();
+      const flagSeq = sequence.next();
       const values = JSON.parse(flagged) as DecisionValues;
       values[eventIdIndex] = formatSequenceId("evt", seq);
-      insertDecision(decisionSeq, values);
-      sequence.use(decisionSeq);
+      insertDecision(flagSeq, values);
+      sequence.use(flagSeq);
     }
-    return seq;
+    return followedUp.length === 0 ? seq : [seq, ...followedUp];
   };
 }
 

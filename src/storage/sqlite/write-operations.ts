@@ -3,12 +3,15 @@ import type { Database } from "better-sqlite3";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
 import { auditOperations } from "./write-audit.ts";
+import { prepareCases } from "./write-cases.ts";
+import { prepareCounts } from "./write-counts.ts";
+import { prepareCreations } from "./write-creations.ts";
 import { decisionAppender, degradedMarker, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
 import { eventAppender } from "./write-events.ts";
+import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
-import { prepareTakings } from "./write-takings.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
@@ -22,14 +25,19 @@ export interface Operations {
 export function prepareOperations(db: Database): Operations {
   const sequence = createSequence(db);
   const policyIds = createPolicyIds(db);
-  const takings = prepareTakings(db);
+  const counts = prepareCounts(db);
+  const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
+  const creations = prepareCreations(db, { open, closeOfEvent });
   const insertDecision = prepareInsertDecision(db, policyIds);
   return {
     run: {
-      appendDecision: decisionAppender(db, sequence, insertDecision, takings),
-      appendEvent: eventAppender(db, sequence, insertDecision, takings),
+      appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
+      appendEvent: eventAppender(db, sequence, insertDecision, creations),
       appendShadow: shadowAppender(db, policyIds),
       markDegraded: degradedMarker(db),
+      sweepFollowUps: followUpSweeper(db),
+      openCase,
+      closeCase,
       ...listOperations(db, sequence),
       ...policyOperations(db, sequence, policyIds),
       ...keyOperations(db),
@@ -39,7 +47,7 @@ export function prepareOperations(db: Database): Operations {
     forget() {
       sequence.forget();
       policyIds.forget();
-      takings.forget();
+      counts.forget();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { prepareOperations } from "./write-operations.ts";
-import type { BatchAnswer, Write, WriteFailure, WriteOperations, WriterRequest } from "./writes.ts";
+import type { BatchAnswer, Write, WriteFailure, WriteOperations, WriteResult, WriterRequest } from "./writes.ts";
 
 /** How long a batch waits for a foreign process that holds the database, such as a backup tool. */
 const busyTimeoutMs = 1000;
@@ -118,9 +118,9 @@ function runSingly(writes: Write[]): BatchAnswer["results"] {
   return answer;
 }
 
-function runWrite([kind, ...values]: Write): number {
+function runWrite([kind, ...values]: Write): WriteResult {
   // The kind and its values belong together in the type of Write, which the compiler cannot follow through the table.
-  return (operations.run as Record<keyof WriteOperations, (...values: unknown[]) => number>)[kind](...values);
+  return (operations.run as Record<keyof WriteOperations, (...values: unknown[]) => WriteResult>)[kind](...values);
 }
 
 /** Some failures, such as a full disk, have ended the transaction already. */

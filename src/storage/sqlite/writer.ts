@@ -6,7 +6,17 @@ import type { Reader } from "./reader.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createWaitingWrites, type Turn } from "./waiting-writes.ts";
-import { type BatchAnswer, changesFacts, type Write, type WriterAnswer, type WriterRequest } from "./writes.ts";
+import {
+  type BatchAnswer,
+  changesFacts,
+  isFailure,
+  type Write,
+  type WriteArguments,
+  type WriteKind,
+  type WriteResult,
+  type WriterAnswer,
+  type WriterRequest,
+} from "./writes.ts";
 
 /**
  * Writes to one database. While a batch that changes facts is under way the reader is held on what was committed before, so that what rules read
@@ -22,7 +32,11 @@ export interface Writer {
    * `onSettled` is called with the result, or with undefined for a failure, in the order of the writes, before anybody can read what the batch
    * has written and before any promise of the batch settles. It must not throw.
    */
-  write(write: Write, onSettled?: OnSettled, turn?: Turn): Promise<number>;
+  write<Kind extends WriteKind>(
+    write: [kind: Kind, ...values: WriteArguments[Kind]],
+    onSettled?: OnSettled<Kind>,
+    turn?: Turn,
+  ): Promise<WriteResult<Kind>>;
   /**
    * Calls the listener whenever a batch was written, or may have been, and what it wrote can be read, until the returned function is called. It
    * must not throw.
@@ -37,7 +51,7 @@ export interface Writer {
 }
 
 /** Hears what became of a write. */
-export type OnSettled = (result: number | undefined) => void;
+export type OnSettled<Kind extends WriteKind = WriteKind> = (result: WriteResult<Kind> | undefined) => void;
 
 /** What a writer has to do. */
 export interface WriterPressure {
@@ -52,7 +66,7 @@ export interface WriterPressure {
 interface PendingWrite {
   write: Write;
   onSettled: OnSettled | undefined;
-  resolve(result: number): void;
+  resolve(result: WriteResult): void;
   reject(reason: unknown): void;
 }
 
@@ -156,7 +170,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     reader.letGo();
     for (const [index, { onSettled }] of settled.entries()) {
       const result = results[index];
-      onSettled?.(typeof result === "number" ? result : undefined);
+      onSettled?.(result === undefined || isFailure(result) ? undefined : result);
     }
     // The thread gets its next work before this batch's callers run, so that it never waits for them.
     if (checkpointDue && worker !== undefined) {
@@ -168,7 +182,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     }
     for (const [index, { resolve, reject }] of settled.entries()) {
       const result = results[index];
-      if (typeof result === "number") resolve(result);
+      if (result !== undefined && !isFailure(result)) resolve(result);
       else
         reject(storeUnavailable(Object.assign(new Error(result?.message ?? "The writer thread gave no result."), { code: result?.code })));
     }
@@ -193,14 +207,15 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   }
 
   return {
-    write(write, onSettled, turn = "later") {
+    write<Kind extends WriteKind>(write: [kind: Kind, ...values: WriteArguments[Kind]], onSettled?: OnSettled<Kind>, turn: Turn = "later") {
       const refusal = refusalNow();
       if (refusal !== undefined) {
         onSettled?.(undefined);
         return Promise.reject(storeUnavailable(new Error(refusal)));
       }
-      return new Promise((resolve, reject) => {
-        if (!waiting.add({ write, onSettled, resolve, reject }, turn)) {
+      return new Promise<WriteResult<Kind>>((resolve, reject) => {
+        // The thread answers each write with the result of its kind.
+        if (!waiting.add({ write, onSettled, resolve, reject } as unknown as PendingWrite, turn)) {
           onSettled?.(undefined);
           reject(storeOverloaded());
           return;

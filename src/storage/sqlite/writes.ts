@@ -16,26 +16,24 @@ export type DecisionValues = [
   eventId: string | null,
 ];
 
-/** What a decision takes and counts. */
-export interface Taking {
-  nowMs: number;
-  reservation?: [owner: string, normalizedName: string, lapseMs: number];
-  counts: [appId: number, action: string, windowMs: number, key: string, bucketStartMs: number][];
-}
+/** What a decision counts: one in a bucket. */
+export type CountValues = [appId: number, action: string, windowMs: number, key: string, bucketStartMs: number];
 
 /** The values of an entry to add. */
 export type EntryValues = [value: string, reason: string, author: string, source: string, expireMs: number | null, createMs: number];
 
-/** The arguments of each kind of write. Digests are hexadecimal, times are milliseconds. The result of each is one number. */
+/** The arguments of each kind of write. Digests are hexadecimal, times are milliseconds. */
 export interface WriteArguments {
   /**
-   * `taking` is JSON of a Taking, null for one that takes and counts nothing. Results in the new sequence number, or, negative, in that of the
-   * decision which had the request_id before.
+   * `creation` is JSON of AskedValues, `counts` of CountValues, null for none; `changesFacts` is 1 when it takes room, or counts. Results in the
+   * new sequence number, with FollowedUpValues after it when anything became known, or, negative, in that of the decision which had the
+   * request_id before.
    */
-  appendDecision: [...DecisionValues, taking: string | null];
+  appendDecision: [...DecisionValues, nowMs: number, creation: string | null, counts: string | null, changesFacts: 0 | 1];
   /**
-   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `confirmed` is JSON of the owner and the normal name of a creation; `flagged` is JSON of the
-   * DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, or, negative, in that of the event which had the digest before.
+   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `creation` is JSON of HappenedValues; `flagged` is JSON of the
+   * DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, with FollowedUpValues after it when
+   * anything became known, or, negative, in that of the event which had the digest before.
    */
   appendEvent: [
     appId: number,
@@ -48,9 +46,23 @@ export interface WriteArguments {
     change: string | null,
     subscriptions: string | null,
     messages: string | null,
-    confirmed: string | null,
+    creation: string | null,
     flagged: string | null,
   ];
+  /** Results in how many were abandoned, and 1 when nothing was left to do. */
+  sweepFollowUps: [nowMs: number, reservationMs: number, keepMs: number];
+  /** Results in the sequence number of the new case, or, negative, in that of the one that was there before. */
+  openCase: [
+    appId: number,
+    kind: number,
+    decisionSeq: number | null,
+    eventSeq: number | null,
+    accountId: string | null,
+    user: string | null,
+    nowMs: number,
+  ];
+  /** Results in 0. */
+  closeCase: [caseSeq: number, author: string, reason: string, nowMs: number];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
   /** Results in 1, or in 0 when there is such a mark already. The decision must be there. */
@@ -101,8 +113,15 @@ export type WriteKind = keyof WriteArguments;
 /** One write. */
 export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]] }[WriteKind];
 
+/** What a write results in: most in one number. */
+export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent"
+  ? number | readonly number[]
+  : Kind extends "sweepFollowUps"
+    ? readonly [abandoned: number, isDone: number]
+    : number;
+
 /** How each kind of write is done. */
-export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => number };
+export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => WriteResult<Kind> };
 
 /** What the writer thread is sent: the writes of one batch, the request to shorten the log, or the request to close and end. */
 export type WriterRequest = Write[] | "checkpoint" | "close";
@@ -113,7 +132,7 @@ export type WriterAnswer = BatchAnswer | "checkpointed";
 /** What became of a batch. */
 export interface BatchAnswer {
   /** For each write its result, or why it failed. */
-  results: (number | WriteFailure)[];
+  results: (WriteResult | WriteFailure)[];
   /** Whether the log has grown so long that it should be shortened, which needs a moment in which no reader holds a view of it. */
   checkpointDue: boolean;
 }
@@ -124,11 +143,15 @@ export interface WriteFailure {
   message: string;
 }
 
+export function isFailure(result: WriteResult | WriteFailure): result is WriteFailure {
+  return typeof result === "object" && "message" in result;
+}
+
 /** Whether what rules may ask is another thing once the write is on disk: then nothing may be read while that comes about. */
 export function changesFacts(write: Write): boolean {
   switch (write[0]) {
     case "appendDecision":
-      return write.at(-1) !== null;
+      return write.at(-1) === 1;
     case "appendShadow":
     case "createKey":
     case "revokeKey":
@@ -136,6 +159,9 @@ export function changesFacts(write: Write): boolean {
     case "beginAuditEntry":
     case "endAuditEntry":
     case "markDegraded":
+    case "sweepFollowUps":
+    case "openCase":
+    case "closeCase":
     case "check":
       return false;
     default:

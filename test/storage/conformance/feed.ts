@@ -273,9 +273,11 @@ function passes(change: FeedChange, { appId: app, accountId, kinds }: FeedFilter
   if (kinds !== undefined && !kinds.has(change.kind)) return false;
   if (change.kind === "listEdit" || change.kind === "activation") return accountId === undefined;
   const [ofApp, about] =
-    change.kind === "event"
-      ? [change.event.appId, change.event.event.value?.accountId]
-      : [change.decision.appId, change.decision.action.case === "addSubscribers" ? change.decision.action.value.accountId : undefined];
+    change.kind === "case"
+      ? [change.case.appId, change.case.accountId]
+      : change.kind === "event"
+        ? [change.event.appId, change.event.event.value?.accountId]
+        : [change.decision.appId, change.decision.action.case === "addSubscribers" ? change.decision.action.value.accountId : undefined];
   return (app === undefined || app === ofApp) && (accountId === undefined || accountId === about);
 }
 

@@ -83,7 +83,9 @@ function appendFlagged(
   event: Event,
   flag: (event: Event, isStaff: (value: string) => boolean) => Decision | undefined,
 ): ReturnType<Store["appendEvent"]> {
-  return store.appendEvent(event, digestOf(event), baseMs, (facts) => flag(event, (value) => facts.inList("staff", value)));
+  return store.appendEvent(event, digestOf(event), baseMs, {
+    flag: (facts) => flag(event, (value) => facts.inList("staff", value)),
+  });
 }
 
 function flagOf({ event }: Event): Decision {

@@ -16,7 +16,7 @@ import type {
   Store,
   StoredFacts,
 } from "../../../src/storage/storage.ts";
-import { baseMs, digestOf, samplePolicy } from "../samples.ts";
+import { baseMs, digestOf, followUpMs, samplePolicy } from "../samples.ts";
 
 /** A store under test, empty at first. */
 export interface OpenedStore {
@@ -92,6 +92,11 @@ export async function append(store: Store, decision: Decision, more: Partial<New
 /** Appends an event as it is, at baseMs. */
 export function appendEvent(store: Store, event: Event, nowMs = baseMs): Promise<AppendedEvent> {
   return store.appendEvent(event, digestOf(event), nowMs);
+}
+
+/** Appends an event as it is, joined with what it follows from. */
+export function follow(store: Store, event: Event, nowMs = baseMs): Promise<AppendedEvent> {
+  return store.appendEvent(event, digestOf(event), nowMs, { followUpMs });
 }
 
 /** What is asked of the facts at a moment. */

@@ -6,16 +6,17 @@ import type { AppendedDecision, Store } from "../../../src/storage/storage.ts";
 import { normalize } from "../../../src/text/normalize.ts";
 import {
   appId,
+  askedFor,
   baseMs,
   changedEvent,
   confusableIds,
   createdEvent,
   destroyedEvent,
-  reservationOf,
+  roomOf,
   sampleDecision,
   sha256,
 } from "../samples.ts";
-import { append, appendAsIs, appendEvent, eachWithStore, factsAt, type OpenStore } from "./opened-store.ts";
+import { append, appendAsIs, appendEvent, eachWithStore, factsAt, follow, type OpenStore } from "./opened-store.ts";
 
 export function reservationsConformance(open: OpenStore): void {
   describe("reservations", () => {
@@ -24,8 +25,8 @@ export function reservationsConformance(open: OpenStore): void {
     it("count with the live accounts of their owner, byte for byte and in their app", async () => {
       const { store } = current();
       await appendEvent(store, createdEvent("a", baseMs, { owner: "ann", name: "One" }));
-      await append(store, sampleDecision(), { reservation: reservationOf("ann", "Two") });
-      for (const owner of confusableIds) await append(store, sampleDecision(), { reservation: reservationOf(owner, `of ${owner}`) });
+      await append(store, sampleDecision(), { creation: roomOf("ann", "Two") });
+      for (const owner of confusableIds) await append(store, sampleDecision(), { creation: roomOf(owner, `of ${owner}`) });
       expect(await live(store, "ann")).toBe(2);
       for (const owner of confusableIds) expect(await live(store, owner), owner).toBe(1);
       expect(await live(store, "Ann")).toBe(0);
@@ -53,7 +54,7 @@ export function reservationsConformance(open: OpenStore): void {
             run += 1;
             const owner = `owner ${run}`;
             const name = (index: number) => `name ${run} ${index}`;
-            const confirm = (index: number) => appendEvent(store, createdEvent(`${run}-${index}`, baseMs, { owner, name: name(index) }));
+            const confirm = (index: number) => follow(store, createdEvent(`${run}-${index}`, baseMs, { owner, name: name(index) }));
             const results = await Promise.all(
               plans.map(async (plan, index) => {
                 // Some begin later, among the confirmations of others.
@@ -80,8 +81,7 @@ export function reservationsConformance(open: OpenStore): void {
 
     it("lapse at their time, and not before", async () => {
       const { store } = current();
-      const reservation = reservationOf("ann", "News", baseMs + 1000);
-      const appending = append(store, sampleDecision(), { reservation });
+      const appending = append(store, sampleDecision(), { creation: roomOf("ann", "News", baseMs + 1000) });
       // Also while they are being written.
       const seen = [999, 1000].map((afterMs) => {
         let count = -1;
@@ -98,35 +98,49 @@ export function reservationsConformance(open: OpenStore): void {
         expect(await live(store, "ann", baseMs + afterMs)).toBe(isThere ? 1 : 0);
         expect(await isInUse(store, "news", baseMs + afterMs)).toBe(isThere);
       }
-      await append(store, sampleDecision(), { reservation: reservationOf("ann", "Other", baseMs + 5000) });
+      await append(store, sampleDecision(), { creation: roomOf("ann", "Other", baseMs + 5000) });
       expect(await live(store, "ann", baseMs + 4999)).toBe(1);
     });
 
-    it("are ended by a creation of the same app, owner and name, the oldest that has not lapsed, and by nothing else", async () => {
+    it("are ended by a creation that is joined with them: the oldest that stood when it happened, and by nothing else", async () => {
       const { store } = current();
       const nowMs = baseMs + 10;
-      const at = (lapseMs: number) => append(store, sampleDecision(), { reservation: reservationOf("ann", "Ｎｅｗｓ", lapseMs) });
+      const at = (lapseMs: number) => append(store, sampleDecision(), { creation: roomOf("ann", "News", lapseMs) });
       for (const lapseMs of [nowMs, nowMs + 10, nowMs + 20]) await at(lapseMs);
       const others = [
-        { ...createdEvent("a", baseMs, { owner: "ann", name: "news" }), appId: appId + 1 },
-        createdEvent("b", baseMs, { owner: "Ann", name: "news" }),
-        createdEvent("c", baseMs, { owner: "", name: "news" }),
-        changedEvent("d", baseMs, { name: "news" }),
+        { ...createdEvent("a", nowMs, { owner: "ann", name: "News" }), appId: appId + 1 },
+        createdEvent("b", nowMs, { owner: "Ann", name: "News" }),
+        createdEvent("c", nowMs, { owner: "", name: "News" }),
+        changedEvent("d", nowMs, { name: "News" }),
+        createdEvent("e", nowMs, { owner: "bob", name: "NEWS" }),
       ];
-      for (const event of others) await appendEvent(store, event, nowMs);
+      for (const event of others) await follow(store, event, nowMs);
       expect(await live(store, "ann", nowMs)).toBe(2);
-      const created = createdEvent("e", baseMs, { owner: "ann", name: "NEWS" });
-      for (let delivery = 0; delivery < 2; delivery += 1) await appendEvent(store, created, nowMs);
+      const created = createdEvent("f", nowMs, { owner: "ann", name: "News" });
+      for (let delivery = 0; delivery < 2; delivery += 1) await follow(store, created, nowMs);
       expect(await live(store, "ann", nowMs)).toBe(2);
-      await appendEvent(store, destroyedEvent("e", baseMs + 1), nowMs);
+      await appendEvent(store, destroyedEvent("f", nowMs + 1), nowMs);
       expect(await live(store, "ann", nowMs + 19)).toBe(1);
       expect(await live(store, "ann", nowMs + 20)).toBe(0);
+    });
+
+    it("are made only by creations that take room, and give back the name with it", async () => {
+      const { store } = current();
+      const { takesRoom: _, takesName: __, ...roomless } = roomOf("ann", "News");
+      await append(store, sampleDecision(), { creation: roomless });
+      await append(store, sampleDecision(), { creation: askedFor("ann", "Other") });
+      expect([await live(store, "ann"), await isInUse(store, "news")]).toEqual([0, false]);
+      await append(store, sampleDecision(), { creation: roomOf("ann", "Third") });
+      expect([await live(store, "ann"), await isInUse(store, "third")]).toEqual([1, true]);
+      await follow(store, createdEvent("a", baseMs, { owner: "ann", name: "Third" }));
+      await appendEvent(store, destroyedEvent("a", baseMs + 1));
+      expect([await live(store, "ann"), await isInUse(store, "third")]).toEqual([0, false]);
     });
 
     it("are not made by repeats, nor by a request_id that was used before, also when those overlap", async () => {
       const { store } = current();
       const counter = { appId, action: "create_account", windowMs: 60_000 };
-      const taking = { reservation: reservationOf("ann", "News"), counts: [{ counter, key: "ann" }] };
+      const taking = { creation: roomOf("ann", "News"), counts: [{ counter, key: "ann" }] };
       const decision = sampleDecision({ requestId: "r" });
       const same = Array.from({ length: 10 }, () => appendAsIs(store, decision, taking));
       const seen: number[] = [];
@@ -161,7 +175,7 @@ export function reservationsConformance(open: OpenStore): void {
     });
 
     it("are there after reopening", async () => {
-      await append(current().store, sampleDecision(), { reservation: reservationOf("ann", "News") });
+      await append(current().store, sampleDecision(), { creation: roomOf("ann", "News") });
       const store = await current().reopen();
       expect(await live(store, "ann")).toBe(1);
       expect(await isInUse(store, "news")).toBe(true);
@@ -174,7 +188,7 @@ export function reservationsConformance(open: OpenStore): void {
     it("are in use in whatever form they are written, by live accounts and reservations of the app", async () => {
       const { store } = current();
       await appendEvent(store, createdEvent("a", baseMs, { name: "  Daily　ＮＥＷＳ " }));
-      await append(store, sampleDecision(), { reservation: reservationOf("bob", "Straße") });
+      await append(store, sampleDecision(), { creation: roomOf("bob", "Straße") });
       for (const name of ["daily news", "DAILY NEWS", "Daily News", "STRASSE", "straße"]) {
         expect(await isInUse(store, name), name).toBe(true);
         expect(await factsAt(store, baseMs, (facts) => facts.nameInUse(appId + 1, normalize(name)))).toBe(false);
@@ -196,7 +210,7 @@ export function reservationsConformance(open: OpenStore): void {
     it("that are empty are never in use", async () => {
       const { store } = current();
       await appendEvent(store, createdEvent("a", baseMs, { name: "" }));
-      await append(store, sampleDecision(), { reservation: reservationOf("ann", "") });
+      await append(store, sampleDecision(), { creation: roomOf("ann", "") });
       expect(await isInUse(store, "")).toBe(false);
     });
 
@@ -211,7 +225,7 @@ export function reservationsConformance(open: OpenStore): void {
                 decision: sampleDecision({ verdict: isFree ? Verdict.ALLOW : Verdict.DENY }),
                 actionDigest: sha256(""),
                 counts: [],
-                ...(isFree && { reservation: reservationOf(`owner ${index}`, name) }),
+                ...(isFree && { creation: roomOf(`owner ${index}`, name) }),
               };
             }),
           ),
@@ -233,7 +247,7 @@ function create(store: Store, owner: string, name: string, limit: number): Promi
       }),
       actionDigest: sha256(""),
       counts: [],
-      ...(isAllowedHere && { reservation: reservationOf(owner, name) }),
+      ...(isAllowedHere && { creation: roomOf(owner, name) }),
     };
   });
 }

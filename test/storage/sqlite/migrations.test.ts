@@ -5,12 +5,13 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { migrate, migrations } from "../../../src/storage/sqlite/migrations.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
-import { append, appendEvent, expectReason, factsAt } from "../conformance/opened-store.ts";
-import { appId, baseMs, changedEvent, listEntry, sampleDecision } from "../samples.ts";
+import { append, appendEvent, expectReason, factsAt, follow } from "../conformance/opened-store.ts";
+import { appId, baseMs, changedEvent, createdEvent, listEntry, sampleDecision } from "../samples.ts";
 
 let folder: string;
 let path: string;
@@ -211,6 +212,37 @@ describe("migrations", () => {
 
     await appendEvent(store, changedEvent("a", baseMs + 2, { name: "Newest" }));
     expect(await store.getAccount(appId, "a")).toMatchObject({ revision: 5 });
+  });
+
+  it("keep the room and the names that creations of the fifth step take, and join them with their events", async () => {
+    const db = new Database(path);
+    migrate(db, migrations.slice(0, 5));
+    const creation = (name: string, fields = {}) => JSON.stringify({ createAccount: { owner: "ann", name, ...fields } });
+    db.exec(`
+      INSERT INTO decisions (seq, app_id, owner, verdict, decide_time, body) VALUES
+        (1, ${appId}, 'ann', 1, ${baseMs}, '${creation("Long ago")}'),
+        (2, ${appId}, 'ann', 1, ${baseMs}, '${creation("News")}'),
+        (3, ${appId}, 'ann', 1, ${baseMs}, '${creation("Óther", { operator: "op" })}');
+      INSERT INTO reservations VALUES (2, ${appId}, 'ann', 'news', ${baseMs + 1000}), (3, ${appId}, 'ann', 'óther', ${baseMs + 1000});
+    `);
+    db.close();
+
+    const store = await open();
+    const ask = (nowMs: number) =>
+      factsAt(store, nowMs, (facts) => [
+        facts.liveAccounts(appId, "ann"),
+        facts.nameInUse(appId, "news"),
+        facts.nameInUse(appId, "óther"),
+        facts.nameInUse(appId, "long ago"),
+      ]);
+    expect(await ask(baseMs)).toEqual([2, true, true, false]);
+    expect(await ask(baseMs + 1000)).toEqual([0, false, false, false]);
+    const { followedUp } = await follow(store, createdEvent("a", baseMs + 1, { owner: "ann", name: "News" }));
+    expect(followedUp).toMatchObject([{ followUp: FollowUp.CONFIRMED, decisionId: "dec-000000000002" }]);
+    expect(await ask(baseMs)).toEqual([2, true, true, false]);
+    expect(await store.sweepFollowUps(baseMs + 1000, { reservationMs: 1000, keepMs: 2000 })).toEqual({ abandoned: 1, done: true });
+    expect((await store.getDecision("dec-000000000001"))?.followUp).toBe(FollowUp.UNSPECIFIED);
+    expect((await store.getDecision("dec-000000000003"))?.followUp).toBe(FollowUp.ABANDONED);
   });
 
   it("never give a number again that was deleted with all that came before it", async () => {

@@ -11,7 +11,7 @@ import { GatehouseError } from "../../../src/errors.ts";
 import { nextTurn } from "../../../src/storage/sqlite/next-turn.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
-import { append, appendEvent, expectReason, factsAt, makeLists, walk } from "../conformance/opened-store.ts";
+import { append, appendEvent, expectReason, factsAt, follow, makeLists, walk } from "../conformance/opened-store.ts";
 import { storeConformance } from "../conformance.ts";
 import {
   appId,
@@ -21,7 +21,7 @@ import {
   digestOf,
   listEntry,
   messageEvent,
-  reservationOf,
+  roomOf,
   sampleDecision,
   sha256,
   withdrawnEvent,
@@ -269,7 +269,7 @@ describe("the store in SQLite", () => {
     const poisonous = { ...sampleDecision(), appId: 1.5 };
     const failing = append(store, poisonous, {
       actionDigest: sha256(""),
-      reservation: reservationOf("ann", "News"),
+      creation: roomOf("ann", "News"),
       counts: [{ counter, key: "ann" }],
     });
     const ask = () =>
@@ -285,10 +285,10 @@ describe("the store in SQLite", () => {
       const owner = `owner ${round}`;
       const counts: number[] = [];
       const look = () => counts.push(store.withFacts(baseMs, (facts) => facts.liveAccounts(appId, owner)) as number);
-      const writes = [append(store, sampleDecision(), { reservation: reservationOf(owner, "News") })];
+      const writes = [append(store, sampleDecision(), { creation: roomOf(owner, "News") })];
       look();
       const event = createdEvent(`a${round}`, baseMs, { owner, name: "News" });
-      writes.push(store.appendEvent(event, digestOf(event), baseMs).then(({ eventId }) => eventId));
+      writes.push(follow(store, event).then(({ eventId }) => eventId));
       let settled = false;
       const all = Promise.all(writes.map((write) => write.then(look))).then(() => {
         settled = true;
@@ -306,26 +306,26 @@ describe("the store in SQLite", () => {
     const store = await open();
     const event = createdEvent("a", baseMs);
     const poisonous = { ...sampleDecision(), appId: 1.5 };
-    await expectReason(() => store.appendEvent(event, digestOf(event), baseMs, () => poisonous), ErrorReason.STORE_UNAVAILABLE);
+    await expectReason(() => store.appendEvent(event, digestOf(event), baseMs, { flag: () => poisonous }), ErrorReason.STORE_UNAVAILABLE);
     expect(await store.getAccount(appId, "a")).toBeUndefined();
     expect(await store.appendEvent(event, digestOf(event), baseMs)).toMatchObject({ duplicate: false });
   });
 
-  it("drops reservations that have lapsed and buckets that are past, little by little", async () => {
+  it("drops names that have lapsed and buckets that are past, little by little", async () => {
     const store = await open();
     const counter = { appId, action: "create_account", windowMs: 1000 };
     const take = (index: number, nowMs: number) =>
       store.appendDecision(nowMs, () => ({
         decision: sampleDecision(),
         actionDigest: sha256(""),
-        reservation: reservationOf(`owner ${index}`, `name ${index}`, nowMs + 1000),
+        creation: roomOf(`owner ${index}`, `name ${index}`, nowMs + 1000),
         counts: [{ counter, key: `key ${index}` }],
       }));
     await Promise.all(Array.from({ length: 500 }, (_, index) => take(index, baseMs)));
     await Promise.all(Array.from({ length: 500 }, (_, index) => take(1000 + index, baseMs + 60_000)));
     const db = new Database(path, { readonly: true });
     const count = (table: string) => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
-    expect(count("reservations")).toBe(500);
+    expect(count("reserved_names")).toBe(500);
     expect(count("rate_buckets")).toBe(500);
     db.close();
   });

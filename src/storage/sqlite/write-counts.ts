@@ -1,59 +1,15 @@
-// How what decisions take and count is written: reservations and the buckets of rates. Both lose what is past in small steps, each paid by the
-// write that comes upon it. Runs in the writer thread, inside the transaction of a batch.
+// How what decisions count is written: the buckets of rates, which lose what is past in small steps, each paid by the write that comes upon it.
+// Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import { firstBucketStartMs } from "./rate-buckets.ts";
-import type { Taking } from "./writes.ts";
+import { everySoOften, rowsPerSweep } from "./sweeping.ts";
+import type { CountValues } from "./writes.ts";
 
-/** Writes what decisions take and count. */
-export interface Takings {
-  take(seq: number, appId: number, taking: Taking): void;
-  /** Ends the oldest reservation of this owner and name that has not lapsed, if there is one. */
-  confirm(appId: number, owner: string, normalizedName: string, nowMs: number): void;
+/** Writes what decisions count. */
+export interface Counts {
+  count(count: CountValues, nowMs: number): void;
   /** To be called when a transaction was rolled back. */
   forget(): void;
-}
-
-/** After how many rows written the next part of a table is looked through, and how long that part is: longer, so that it gains on the writing. */
-const rowsBetweenSweeps = 16;
-const rowsPerSweep = 64;
-
-/** Prepares the writing of what decisions take and count. */
-export function prepareTakings(db: Database): Takings {
-  const reservations = prepareReservations(db);
-  const counts = prepareCounts(db);
-  return {
-    take(seq, appId, taking) {
-      if (taking.reservation !== undefined) reservations.reserve(seq, appId, taking.reservation, taking.nowMs);
-      for (const count of taking.counts) counts.count(count, taking.nowMs);
-    },
-    confirm: reservations.confirm,
-    forget: counts.forget,
-  };
-}
-
-function prepareReservations(db: Database) {
-  const insert = db.prepare("INSERT INTO reservations (seq, app_id, owner, normalized_name, lapse_time) VALUES (?, ?, ?, ?, ?)");
-  const end = db.prepare(
-    `DELETE FROM reservations WHERE seq = (
-       SELECT seq FROM reservations WHERE app_id = ? AND normalized_name = ? AND owner = ? AND lapse_time > ? ORDER BY seq LIMIT 1)`,
-  );
-  const partEnd = db.prepare(`SELECT seq FROM reservations WHERE seq > ? ORDER BY seq LIMIT 1 OFFSET ${rowsPerSweep - 1}`).pluck();
-  const endLapsedOfPart = db.prepare("DELETE FROM reservations WHERE seq > ? AND seq <= ? AND lapse_time <= ?");
-  let sweptTo = 0;
-  const sweep = everySoOften((nowMs) => {
-    const to = partEnd.get(sweptTo) as number | undefined;
-    endLapsedOfPart.run(sweptTo, to ?? Number.MAX_SAFE_INTEGER, nowMs);
-    sweptTo = to ?? 0;
-  });
-  return {
-    reserve(seq: number, appId: number, [owner, normalizedName, lapseMs]: NonNullable<Taking["reservation"]>, nowMs: number): void {
-      insert.run(seq, appId, owner, normalizedName, lapseMs);
-      sweep(nowMs);
-    },
-    confirm(appId: number, owner: string, normalizedName: string, nowMs: number): void {
-      end.run(appId, normalizedName, owner, nowMs);
-    },
-  };
 }
 
 /** A bucket's place in its table. */
@@ -66,7 +22,8 @@ interface BucketKey {
 const beforeAllBuckets: BucketKey = { counter_id: 0, key: "", start: 0 };
 const afterAllBuckets: BucketKey = { counter_id: Number.MAX_SAFE_INTEGER, key: "", start: 0 };
 
-function prepareCounts(db: Database) {
+/** Prepares the writing of what decisions count. */
+export function prepareCounts(db: Database): Counts {
   const counterIds = createCounterIds(db);
   const add = db
     .prepare(
@@ -92,7 +49,7 @@ function prepareCounts(db: Database) {
     sweptTo = to ?? beforeAllBuckets;
   });
   return {
-    count([appId, action, windowMs, key, startMs]: Taking["counts"][number], nowMs: number): void {
+    count([appId, action, windowMs, key, startMs], nowMs) {
       const counterId = counterIds.idOf(appId, action, windowMs);
       const isNewBucket = add.get(counterId, key, startMs) === 1;
       if (isNewBucket) dropPastOfKey.run(counterId, key, firstBucketStartMs(windowMs, nowMs));
@@ -121,13 +78,5 @@ function createCounterIds(db: Database) {
     forget(): void {
       known.clear();
     },
-  };
-}
-
-function everySoOften(sweep: (nowMs: number) => void): (nowMs: number) => void {
-  let rows = 0;
-  return (nowMs) => {
-    rows += 1;
-    if (rows % rowsBetweenSweeps === 0) sweep(nowMs);
   };
 }

@@ -1,0 +1,28 @@
+// What became known by a write, as the writer thread answers it: a sequence number, and after it four numbers for each event.
+import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
+import type { FollowedUp } from "../storage.ts";
+import { formatSequenceId } from "./sequence-ids.ts";
+import type { WriteResult } from "./writes.ts";
+
+type Followed = WriteResult<"appendDecision" | "appendEvent">;
+
+/** The sequence number of a result. */
+export function seqOf(result: Followed): number {
+  return typeof result === "number" ? result : (result[0] ?? 0);
+}
+
+/** What became known; undefined when nothing did. */
+export function followedUpOf(result: Followed): FollowedUp[] | undefined {
+  if (typeof result === "number") return undefined;
+  const followedUp: FollowedUp[] = [];
+  for (let at = 1; at < result.length; at += 4) {
+    const [followUp = 0, eventSeq = 0, decisionSeq = 0, caseSeq = 0] = result.slice(at, at + 4);
+    followedUp.push({
+      followUp: followUp as FollowUp,
+      eventId: formatSequenceId("evt", eventSeq),
+      ...(decisionSeq > 0 && { decisionId: formatSequenceId("dec", decisionSeq) }),
+      ...(caseSeq > 0 && { caseId: formatSequenceId("case", caseSeq) }),
+    });
+  }
+  return followedUp;
+}
