@@ -133,7 +133,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       ModerationService,
       createModerationService({
         decide: createDecide({ ...deciding, shadowTrial, reservationMs }),
-        record: createRecord(deciding),
+        ...createRecord(deciding),
         recordFallback: createRecordFallback({ ...deciding, reservationMs, onRecorded: reportFallback }),
       }),
     ),

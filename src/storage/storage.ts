@@ -212,6 +212,16 @@ export interface DecisionFilter {
   verdict?: Verdict;
 }
 
+/** What the rules flag in an event, as a decision without an id; undefined when none held. */
+export type FlagEvent = (facts: StoredFacts) => Decision | undefined;
+
+/** An event to append, as the arguments of `appendEvent`. */
+export interface NewEvent {
+  event: Event;
+  digest: Uint8Array;
+  flag?: FlagEvent | undefined;
+}
+
 /** The log of events, and through it the registry of accounts. */
 export interface Events {
   /**
@@ -220,7 +230,13 @@ export interface Events {
    * `requestId` is dropped. A creation confirms, and so ends, the oldest reservation of the same app, owner and name that has not lapsed. When an
    * event with the same digest is there, nothing must change and the result must carry that event's id. This must hold for appends that overlap.
    */
-  appendEvent(event: Event, digest: Uint8Array, nowMs: number, flag?: (facts: StoredFacts) => Decision | undefined): Promise<AppendedEvent>;
+  appendEvent(event: Event, digest: Uint8Array, nowMs: number, flag?: FlagEvent): Promise<AppendedEvent>;
+
+  /**
+   * Appends all of them, in this order and each as `appendEvent` does, or none. What the flags see need not include what earlier ones of the
+   * same call change.
+   */
+  appendEvents(events: readonly NewEvent[], nowMs: number): Promise<{ duplicates: number }>;
 
   /** The events of one account, in the order they were appended. */
   listAccountEvents(appId: number, accountId: string, page: PageRequest): Promise<Page<Event>>;

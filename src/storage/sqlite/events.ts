@@ -7,12 +7,13 @@ import { decodeEvent, encodeEvent } from "../event-codec.ts";
 import { messageChange } from "../message-change.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { Events, StoredFacts } from "../storage.ts";
+import type { Events, FlagEvent, StoredFacts } from "../storage.ts";
 import { subscriptionChange } from "../subscription-change.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
+import type { WriteArguments } from "./writes.ts";
 
 /** A row as `selectEvent` reads it. */
 export interface EventRow {
@@ -28,28 +29,37 @@ export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body F
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
+  function valuesOf(event: Event, digest: Uint8Array, nowMs: number, flag: FlagEvent | undefined): WriteArguments["appendEvent"] {
+    const decision = flag?.(factsAt(nowMs));
+    const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
+    return [
+      appId,
+      accountId,
+      digestHex(digest),
+      eventTimeMs,
+      receiveTimeMs,
+      body,
+      nowMs,
+      jsonOrNull(accountChange(event, digest)),
+      jsonOrNull(subscriptionChange(event)),
+      jsonOrNull(messageChange(event, digest)),
+      jsonOrNull(confirmedBy(event)),
+      // The request_id is the event's, and must not take that of a decision.
+      jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
+    ];
+  }
+
   return {
     async appendEvent(event, digest, nowMs, flag) {
       reader.assertOpen();
-      const decision = flag?.(factsAt(nowMs));
-      const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
-      const seq = await writer.write([
-        "appendEvent",
-        appId,
-        accountId,
-        digestHex(digest),
-        eventTimeMs,
-        receiveTimeMs,
-        body,
-        nowMs,
-        jsonOrNull(accountChange(event, digest)),
-        jsonOrNull(subscriptionChange(event)),
-        jsonOrNull(messageChange(event, digest)),
-        jsonOrNull(confirmedBy(event)),
-        // The request_id is the event's, and must not take that of a decision.
-        jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
-      ]);
+      const seq = await writer.write(["appendEvent", ...valuesOf(event, digest, nowMs, flag)]);
       return { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
+    },
+
+    async appendEvents(events, nowMs) {
+      reader.assertOpen();
+      const values = events.map(({ event, digest, flag }) => valuesOf(event, digest, nowMs, flag));
+      return { duplicates: await writer.write(["appendEvents", JSON.stringify(values)]) };
     },
 
     async listAccountEvents(appId, accountId, page) {

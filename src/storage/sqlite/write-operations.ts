@@ -9,7 +9,7 @@ import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
 import { prepareTakings } from "./write-takings.ts";
-import type { WriteOperations } from "./writes.ts";
+import type { WriteArguments, WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
 export interface Operations {
@@ -24,10 +24,13 @@ export function prepareOperations(db: Database): Operations {
   const policyIds = createPolicyIds(db);
   const takings = prepareTakings(db);
   const insertDecision = prepareInsertDecision(db, policyIds);
+  const appendEvent = eventAppender(db, sequence, insertDecision, takings);
   return {
     run: {
       appendDecision: decisionAppender(db, sequence, insertDecision, takings),
-      appendEvent: eventAppender(db, sequence, insertDecision, takings),
+      appendEvent,
+      appendEvents: (events) =>
+        (JSON.parse(events) as WriteArguments["appendEvent"][]).filter((values) => appendEvent(...values) < 0).length,
       appendShadow: shadowAppender(db, policyIds),
       markDegraded: degradedMarker(db),
       ...listOperations(db, sequence),

@@ -51,6 +51,8 @@ export interface WriteArguments {
     confirmed: string | null,
     flagged: string | null,
   ];
+  /** `events` is JSON of the arguments of `appendEvent`, each in an array. Results in how many events were there before. */
+  appendEvents: [events: string];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
   /** Results in 1, or in 0 when there is such a mark already. The decision must be there. */

@@ -94,6 +94,14 @@ export function appendEvent(store: Store, event: Event, nowMs = baseMs): Promise
   return store.appendEvent(event, digestOf(event), nowMs);
 }
 
+/** Appends events as they are in one call, at baseMs. */
+export function appendEvents(store: Store, events: readonly Event[]): Promise<{ duplicates: number }> {
+  return store.appendEvents(
+    events.map((event) => ({ event, digest: digestOf(event) })),
+    baseMs,
+  );
+}
+
 /** What is asked of the facts at a moment. */
 export async function factsAt<T>(store: Store, nowMs: number, ask: (facts: StoredFacts) => T): Promise<T> {
   return store.withFacts(nowMs, ask);
