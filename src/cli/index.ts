@@ -4,11 +4,13 @@ import { audit } from "./audit.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
 import { feed } from "./feed.ts";
+import { gateway } from "./gateway.ts";
 import { keys } from "./keys.ts";
 import { lists } from "./lists.ts";
 import { policy } from "./policy.ts";
 import { send } from "./send.ts";
 import { serve } from "./serve.ts";
+import { spool } from "./spool.ts";
 
 /** Every command of `gatehouse`. */
-export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, keys, audit];
+export const commands: readonly Command[] = [serve, gateway, send, policy, decisions, accounts, lists, feed, keys, audit, spool];

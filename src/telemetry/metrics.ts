@@ -26,6 +26,8 @@ export interface Metrics {
   fallbackDropped(why: string): void;
   /** A decision became degraded in the record. The cause and the late verdict are words of the schema, such as `deadline` and `deny`. */
   fallbackRecorded(cause: string, lateVerdict: string): void;
+  /** Something was done with items of the spool: `kept`, `delivered`, `refused`, or not kept: `full`, `failed`, `slow`. */
+  spooled(kind: string, result: string, count: number): void;
   /** Adds a value that is asked for whenever the metrics are read. The name is without the prefix `gatehouse_`. */
   watch(name: string, help: string, read: () => number): void;
   /** The text that /metrics answers, and its content type. */
@@ -98,6 +100,12 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["why"],
     registers,
   });
+  const spooled = new Counter({
+    name: "gatehouse_spool_items_total",
+    help: "Events and fallbacks of the spool: kept, delivered, refused by the service, or not kept: full, failed, slow.",
+    labelNames: ["kind", "result"],
+    registers,
+  });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -134,6 +142,7 @@ export function createMetrics(version: string): Metrics {
     degraded: (command, cause) => degraded.inc({ command, cause }),
     fallbackDropped: (why) => dropped.inc({ why }),
     fallbackRecorded: (cause, lateVerdict) => fallbacks.inc({ cause, late_verdict: lateVerdict }),
+    spooled: (kind, result, count) => spooled.inc({ kind, result }, count),
     watch(name, help, read) {
       new Gauge({
         name: `gatehouse_${name}`,
