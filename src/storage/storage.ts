@@ -225,6 +225,12 @@ export interface DecisionFilter {
   followUp?: FollowUp;
 }
 
+/** An event to append, as the arguments of `appendEvent`. */
+export interface NewEvent extends EventHandling {
+  event: Event;
+  digest: Uint8Array;
+}
+
 /** The log of events, and through it the registry of accounts. */
 export interface Events {
   /**
@@ -240,6 +246,12 @@ export interface Events {
    * no decision is not bypassed: nobody can tell.
    */
   appendEvent(event: Event, digest: Uint8Array, nowMs: number, handling?: EventHandling): Promise<AppendedEvent>;
+
+  /**
+   * Appends all of them, in this order and each as `appendEvent` does, or none. What the flags see need not include what earlier ones of the
+   * same call change.
+   */
+  appendEvents(events: readonly NewEvent[], nowMs: number): Promise<{ duplicates: number; followedUp?: readonly FollowedUp[] }>;
 
   /** The events of one account, in the order they were appended, each with what it follows from. */
   listAccountEvents(appId: number, accountId: string, page: PageRequest): Promise<Page<Event>>;

@@ -4,9 +4,9 @@ import type { FollowedUp } from "../storage.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { WriteResult } from "./writes.ts";
 
-type Followed = WriteResult<"appendDecision" | "appendEvent">;
+type Followed = WriteResult<"appendDecision" | "appendEvent" | "appendEvents">;
 
-/** The sequence number of a result. */
+/** The sequence number of a result, or what else stands first. */
 export function seqOf(result: Followed): number {
   return typeof result === "number" ? result : (result[0] ?? 0);
 }

@@ -1,5 +1,6 @@
 // How each write changes the database. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import { seqOf } from "./followed-up.ts";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
 import { auditOperations } from "./write-audit.ts";
@@ -12,7 +13,7 @@ import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
-import type { WriteOperations } from "./writes.ts";
+import type { WriteArguments, WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
 export interface Operations {
@@ -29,10 +30,21 @@ export function prepareOperations(db: Database): Operations {
   const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
   const creations = prepareCreations(db, { open, closeOfEvent });
   const insertDecision = prepareInsertDecision(db, policyIds);
+  const appendEvent = eventAppender(db, sequence, insertDecision, creations);
   return {
     run: {
       appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
-      appendEvent: eventAppender(db, sequence, insertDecision, creations),
+      appendEvent,
+      appendEvents(events) {
+        let duplicates = 0;
+        const followedUp: number[] = [];
+        for (const values of JSON.parse(events) as WriteArguments["appendEvent"][]) {
+          const result = appendEvent(...values);
+          if (seqOf(result) < 0) duplicates += 1;
+          if (typeof result !== "number") followedUp.push(...result.slice(1));
+        }
+        return followedUp.length === 0 ? duplicates : [duplicates, ...followedUp];
+      },
       appendShadow: shadowAppender(db, policyIds),
       markDegraded: degradedMarker(db),
       sweepFollowUps: followUpSweeper(db),

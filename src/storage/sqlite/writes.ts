@@ -49,6 +49,11 @@ export interface WriteArguments {
     creation: string | null,
     flagged: string | null,
   ];
+  /**
+   * `events` is JSON of the arguments of `appendEvent`, each in an array. Results in how many events were there before, with FollowedUpValues
+   * after it when anything became known.
+   */
+  appendEvents: [events: string];
   /** Results in how many were abandoned, and 1 when nothing was left to do. */
   sweepFollowUps: [nowMs: number, reservationMs: number, keepMs: number];
   /** Results in the sequence number of the new case, or, negative, in that of the one that was there before. */
@@ -114,7 +119,7 @@ export type WriteKind = keyof WriteArguments;
 export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]] }[WriteKind];
 
 /** What a write results in: most in one number. */
-export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent"
+export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent" | "appendEvents"
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
