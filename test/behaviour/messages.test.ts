@@ -111,6 +111,7 @@ describe.each(Object.entries(rpcTransports))("through %s", (_name, transport) =>
     const description = "must be JSON";
     expect(await failureOf(client.decide({ appId: testApp, action: { case: "sendMessage", value } }))).toEqual({
       reason: "INVALID_REQUEST",
+      metadata: {},
       message: `The request has 1 problem: send_message.elements[1].raw_json: ${description}`,
       fields: [`send_message.elements[1].raw_json: ${description}`],
     });
