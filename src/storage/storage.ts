@@ -22,7 +22,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
+export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Retention, Keys, AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -500,7 +500,7 @@ export interface Feed {
   /** The position of the latest change that is committed; 0 when there is none. */
   latestPosition(): Promise<number>;
 
-  /** The earliest position after which everything is still kept: 0 while nothing was deleted. */
+  /** The earliest position after which everything is still kept, that of the latest change that was deleted: 0 while nothing was. */
   earliestPosition(): Promise<number>;
 
   /**
@@ -527,6 +527,42 @@ export type FeedChange = { position: number; timeMs: number } & (
   | { kind: "listEdit"; list: string; edit: ListEdit }
   | { kind: "activation"; activation: PolicyActivation }
 );
+
+/** Deleting what is old. */
+export interface Retention {
+  /**
+   * Deletes some of the decisions or events of a class that are from before `beforeMs`, by decide_time or receive_time, with all that hangs on
+   * them, and raises `earliestPosition` in the same transaction. Accounts with their revisions, subscriptions, lists and their edits, policies,
+   * keys and the audit log must stay as they are, and what rules read must not change. Never keeps the writes of others waiting for more than
+   * 50 ms, however much there is to delete; called again until nothing is left to do, it must have deleted all that it may. How much it does
+   * must depend on what has become old since the last time, not on what is kept.
+   */
+  deleteOld(oldClass: RetentionClass, beforeMs: number): Promise<DeletedOld>;
+}
+
+/** Classes of decisions and events that are kept for a time of their own; every one is of exactly one class. */
+export const retentionClasses = [
+  /** Decisions that allowed all, of which no rule said more than allow, and which are not degraded. */
+  "allowedDecisions",
+  /** All other decisions, those about events included. */
+  "flaggedDecisions",
+  /** Events about subscribers. */
+  "subscriptionEvents",
+  /** All other events. */
+  "accountEvents",
+] as const;
+
+export type RetentionClass = (typeof retentionClasses)[number];
+
+/** What one call has deleted. */
+export interface DeletedOld {
+  /** How many decisions or events. */
+  deleted: number;
+  /** True when nothing was left to delete. */
+  done: boolean;
+  /** For how long the writes of others had to wait, in milliseconds, not counting the commit. */
+  busyMs: number;
+}
 
 /** The API keys. */
 export interface Keys {

@@ -30,6 +30,7 @@ import {
 import { policiesConformance } from "./conformance/policies.ts";
 import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
+import { retentionConformance } from "./conformance/retention.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
 import { timelineConformance } from "./conformance/timeline.ts";
@@ -66,6 +67,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     factsConformance(open);
     policiesConformance(open);
     feedConformance(open);
+    retentionConformance(open);
     keysConformance(open);
     auditConformance(open);
 
@@ -173,6 +175,7 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     latestPosition: () => store.latestPosition(),
     earliestPosition: () => store.earliestPosition(),
     onChange: () => store.onChange(() => {}),
+    deleteOld: () => store.deleteOld("allowedDecisions", baseMs),
     createKey: () => store.createKey(sampleKey("k1")),
     getKey: () => store.getKey("k1"),
     listKeys: () => store.listKeys(page),

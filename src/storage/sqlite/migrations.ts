@@ -477,6 +477,17 @@ export const migrations: readonly string[] = [
     FROM (SELECT coalesce((SELECT min(seq) - 1 FROM reservations), (SELECT max(seq) FROM decisions), 0) AS start);
   DROP TABLE reservations;
   `,
+  `
+  CREATE TABLE retention_walks ( -- up to which sequence number each class was looked through for what is old
+    class TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE retention_left ( -- what a walk has passed and could not delete
+    class TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (class, seq)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

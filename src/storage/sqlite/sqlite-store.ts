@@ -21,6 +21,7 @@ import { createPolicies } from "./policies.ts";
 import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
 import type { StoreLogger } from "./store-logger.ts";
+import { createRetention } from "./retention.ts";
 import { createTimeline } from "./timeline.ts";
 import { createUnderWay } from "./under-way.ts";
 import { createWriter, type WriterPressure } from "./writer.ts";
@@ -77,6 +78,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createLists(reader, writer, lists),
       ...createPolicies(reader, writer, lists),
       ...createFeed(reader, writer),
+      ...createRetention(reader, writer),
       ...createKeys(reader, writer),
       ...createAuditLog(reader, writer),
       async check() {

@@ -12,6 +12,7 @@ import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
+import { oldDeleter } from "./write-retention.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
@@ -42,6 +43,7 @@ export function prepareOperations(db: Database): Operations {
       ...policyOperations(db, sequence, policyIds),
       ...keyOperations(db),
       ...auditOperations(db),
+      deleteOld: oldDeleter(db),
       check: checker(db),
     },
     forget() {

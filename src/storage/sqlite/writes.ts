@@ -1,4 +1,5 @@
 // What the main thread asks of the writer thread, and what it is answered: plain values, which cross threads cheaply.
+import type { RetentionClass } from "../storage.ts";
 
 /** The values of a decision. */
 export type DecisionValues = [
@@ -104,6 +105,8 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   endAuditEntry: [auditSeq: number, after: string, outcome: string];
+  /** Results in a DeletedOld as src/storage/sqlite/deleted-old.ts packs it. */
+  deleteOld: [oldClass: RetentionClass, beforeMs: number];
   /** Writes something that means nothing. Results in 0. */
   check: [];
 }
@@ -162,6 +165,7 @@ export function changesFacts(write: Write): boolean {
     case "sweepFollowUps":
     case "openCase":
     case "closeCase":
+    case "deleteOld":
     case "check":
       return false;
     default:
