@@ -38,6 +38,7 @@ import { createPolicyFile, type PolicyFileLoaded } from "./moderation/policy-fil
 import { createPublishPolicyFile } from "./moderation/publish-policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
 import { createRecordFallback, isLateDeny } from "./moderation/record-fallback.ts";
+import { startRetention } from "./moderation/retention.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
@@ -70,6 +71,8 @@ import { createListenerReports } from "./telemetry/listener-reports.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { burstQuietMs, createReports } from "./telemetry/reports.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { createRetentionReports } from "./telemetry/retention-reports.ts";
 import { version } from "./version.ts";
 import { createClientAddress } from "./webhook/client-address.ts";
 import { createPassOn } from "./webhook/pass-on.ts";
@@ -245,6 +248,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const webhook = await open("webhook", webhookServer, config.webhook.limits.maxConnections, drainHttp(webhookServer));
   grpcDoor.setServing(true);
 
+  closers.push(startRetention({ store, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
+
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
     stopping = true;
@@ -354,6 +359,12 @@ function watchStore(metrics: Metrics, { pressure }: SqliteStore): void {
 /** A value of an enum as labels and settings write it, such as `deny` for VERDICT_DENY. */
 function enumWord(schema: DescEnum, value: number): string {
   return schema.value[value]?.localName.toLowerCase() ?? String(value);
+}
+
+/** Calls `run` once, unless the returned function is called before. */
+function afterMs(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }
 
 /** A gRPC code as its specification writes it, such as INVALID_ARGUMENT; OK for none. */
