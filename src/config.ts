@@ -246,6 +246,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
       allowedDecisions: get(settings.retentionDecisionsDays),
       flaggedDecisions: get(settings.retentionFlaggedDecisionsDays),
       subscriptionEvents: get(settings.retentionSubscriptionEventsDays),
+      messageEvents: get(settings.retentionMessageEventsDays),
       accountEvents: get(settings.retentionEventsDays),
     },
     forward: get(settings.forward),

@@ -36,4 +36,11 @@ export const retentionSettings = {
     meaning: "The same for events about subscribers. Who subscribes to what stays known.",
     read: readDays,
   },
+  retentionMessageEventsDays: {
+    key: "retention.message_events_days",
+    env: "GATEHOUSE_RETENTION_MESSAGE_EVENTS_DAYS",
+    default: "0",
+    meaning: "The same for events about messages. How many there were stays known; what was sent does not.",
+    read: readDays,
+  },
 } satisfies Record<string, Setting<number>>;

@@ -85,5 +85,5 @@ export function startRetention({ store, days, now, after, onStep, onRun, onFaile
 }
 
 function noCounts(): Record<RetentionClass, number> {
-  return { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, accountEvents: 0 };
+  return { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, messageEvents: 0, accountEvents: 0 };
 }

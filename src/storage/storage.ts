@@ -548,6 +548,8 @@ export const retentionClasses = [
   "flaggedDecisions",
   /** Events about subscribers. */
   "subscriptionEvents",
+  /** Events about messages. */
+  "messageEvents",
   /** All other events. */
   "accountEvents",
 ] as const;

@@ -115,6 +115,9 @@ export function createMetrics(version: string): Metrics {
   const casesOpened = new Counter({
     name: "gatehouse_cases_opened_total",
     help: "Cases opened, by kind.",
+  const deleted = new Counter({
+    name: "gatehouse_retention_deleted_total",
+    help: "Decisions and events that were deleted because of their age, by kind: allowed_decisions, flagged_decisions, account_events, subscription_events, message_events.",
     labelNames: ["kind"],
     registers,
   });

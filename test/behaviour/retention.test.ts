@@ -63,7 +63,7 @@ test("decisions and events go by age and class, accounts stay, cursors of before
   await using second = await startGatehouse({ policy, folder, env: days, now: () => startMs + 31 * dayMs });
   await vi.waitFor(() => expect(second.log.join("")).toContain("what is older than it is kept was deleted"), 20_000);
   expect(second.log.find((line) => line.includes("older than it is kept"))).toContain(
-    '"deleted":{"allowedDecisions":1,"flaggedDecisions":0,"subscriptionEvents":0,"accountEvents":1}',
+    '"deleted":{"allowedDecisions":1,"flaggedDecisions":0,"subscriptionEvents":0,"messageEvents":0,"accountEvents":1}',
   );
   const metrics = await (await fetch(`${second.apiUrl}/metrics`)).text();
   expect(metrics).toContain('gatehouse_retention_deleted_total{kind="allowed_decisions"} 1');

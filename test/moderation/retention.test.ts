@@ -4,7 +4,7 @@ import { type RetentionDays, startRetention } from "../../src/moderation/retenti
 import type { DeletedOld } from "../../src/storage/storage.ts";
 
 const dayMs = 86_400_000;
-const forEver: RetentionDays = { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, accountEvents: 0 };
+const forEver: RetentionDays = { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, messageEvents: 0, accountEvents: 0 };
 
 /** A loop whose timer is called by hand, over steps that answer in turn, and then that nothing is left. */
 function start(days: Partial<RetentionDays>, answers: (DeletedOld | Promise<DeletedOld> | Error)[] = []) {
@@ -78,7 +78,7 @@ test("it goes through the classes that are not kept for ever, step by step with 
     ["allowedDecisions", 5, 8],
     ["allowedDecisions", 2, 3],
     ["accountEvents", 1, 1],
-    { allowedDecisions: 7, flaggedDecisions: 0, subscriptionEvents: 0, accountEvents: 1 },
+    { allowedDecisions: 7, flaggedDecisions: 0, subscriptionEvents: 0, messageEvents: 0, accountEvents: 1 },
   ]);
   await loop.stop();
 });

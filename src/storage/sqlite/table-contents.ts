@@ -105,6 +105,13 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
   },
   subscriber_counts: { goes: "never", key: ["app_id", "account_id"], app: "app_id", texts: { account_id: "other" } },
   subscription_counts: { goes: "never", key: ["app_id", "subscriber"], app: "app_id", texts: { subscriber: "user" } },
+  // What was sent is in the event, and goes with it.
+  messages: {
+    goes: "never",
+    key: ["message_id"],
+    app: "app_id",
+    texts: { account_id: "other", message_key: "other", sent_digest: "other" },
+  },
   lists: { goes: "never", key: ["list_id"], texts: { name: "other" } },
   // An entry is taken from its list as any other is, so that rules hear of it.
   list_entries: { goes: "never", key: ["list_id", "value"], texts: { value: "other", reason: "other", author: "other", source: "other" } },

@@ -19,13 +19,15 @@ const verdictAllow = 1;
 const isPlainAllow = `verdict = ${verdictAllow} AND body -> '$.refused' IS NULL AND body -> '$.degraded' IS NULL
   AND NOT EXISTS (SELECT 1 FROM json_each(body, '$.matches') WHERE value ->> '$.effect' IS NOT ${effectAllow})`;
 const isAboutSubscribers = "coalesce(body -> '$.subscribersAdded', body -> '$.subscribersRemoved') IS NOT NULL";
+const isAboutMessages = "coalesce(body -> '$.messageSent', body -> '$.messagesWithdrawn') IS NOT NULL";
 
 /** Where the rows of each class are, and which of them are of it. */
 const sources: Readonly<Record<RetentionClass, { table: "decisions" | "events"; timeColumn: string; isOfClass: string }>> = {
   allowedDecisions: { table: "decisions", timeColumn: "decide_time", isOfClass: isPlainAllow },
   flaggedDecisions: { table: "decisions", timeColumn: "decide_time", isOfClass: `NOT (${isPlainAllow})` },
   subscriptionEvents: { table: "events", timeColumn: "receive_time", isOfClass: isAboutSubscribers },
-  accountEvents: { table: "events", timeColumn: "receive_time", isOfClass: `NOT (${isAboutSubscribers})` },
+  messageEvents: { table: "events", timeColumn: "receive_time", isOfClass: isAboutMessages },
+  accountEvents: { table: "events", timeColumn: "receive_time", isOfClass: `NOT (${isAboutSubscribers} OR ${isAboutMessages})` },
 };
 
 /** A row, and its time in milliseconds. */

@@ -13,6 +13,7 @@ import {
   reservationOf,
   sampleAuditEntry,
   sampleDecision,
+  sampleEvent,
   samplePolicy,
   subscribersEvent,
 } from "../samples.ts";
@@ -83,12 +84,17 @@ export function retentionConformance(open: OpenStore): void {
         changedEvent("a", baseMs, { name: "b" }),
         subscribersEvent("added", "a", baseMs, ["s"]),
         subscribersEvent("removed", "a", baseMs + 1, ["s"]),
+        sampleEvent({ case: "messageSent", value: { accountId: "a", messageKey: "k" } }, baseMs),
+        sampleEvent({ case: "messagesWithdrawn", value: { accountId: "a", messageKeys: ["k"] } }, baseMs + 1),
       ];
       for (const event of [...events.map((one) => eventAt(baseMs, one)), eventAt(baseMs + 1, createdEvent("a", baseMs + 9))])
         await appendEvent(store, event);
       const kinds = async () => (await store.listAccountEvents(appId, "a", { size: 10 })).items.map(({ event }) => event.case);
 
       expect(await deleteAllOld(store, "subscriptionEvents", baseMs + 1)).toBe(2);
+      const messages = ["messageSent", "messagesWithdrawn"];
+      expect(await kinds()).toEqual(["accountCreated", "accountProfileChanged", ...messages, "accountCreated"]);
+      expect(await deleteAllOld(store, "messageEvents", baseMs + 1)).toBe(2);
       expect(await kinds()).toEqual(["accountCreated", "accountProfileChanged", "accountCreated"]);
       expect(await deleteAllOld(store, "accountEvents", baseMs + 1)).toBe(2);
       expect(await kinds()).toEqual(["accountCreated"]);
