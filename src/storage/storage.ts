@@ -22,7 +22,7 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Retention, Keys, AuditLog {
+export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Retention, Erasures, Keys, AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -494,6 +494,8 @@ export interface Feed {
    * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, without the
    * mark that a fallback answered instead and without its follow-up, an event without its own, and the opening of a case as open: a change is the
    * same whenever it is read.
+   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, which
+   * is added later: a change is the same whenever it is read, but for the ids of users who are erased.
    */
   readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
 
@@ -564,6 +566,57 @@ export interface DeletedOld {
   done: boolean;
   /** For how long the writes of others had to wait, in milliseconds, not counting the commit. */
   busyMs: number;
+}
+
+/** Erasing users. */
+export interface Erasures {
+  /** Keeps that a user is to be erased. Resolves to the id of the erasure, or of one that is the same and has not ended. Ids sort as erasures began. */
+  beginErasure(erasure: NewErasure): Promise<string>;
+
+  /**
+   * Does some of what is left of the earliest erasure that has not ended: puts the pseudonym in the place of the id in everything that is kept of the
+   * app, or of all apps, except in names, profiles and messages, which are what people have written, and, unless lists are included, in lists and
+   * their history. All else must stay as it is: what was told and counted of the user is told and counted of the pseudonym. The same event or
+   * request, when it comes again, must still be recognised. Never keeps the writes of others waiting for more than 50 ms. Called again until none
+   * is under way, also after a new start in between, it must have erased all that was there when the erasure began. With the end goes the id from
+   * the erasure itself. A preview only counts.
+   */
+  continueErasure(nowMs: number): Promise<ErasureStep>;
+
+  /** The erasure with this id; undefined when there is none, whatever the string. */
+  getErasure(erasureId: string): Promise<Erasure | undefined>;
+}
+
+/** A user who is to be erased. */
+export interface NewErasure {
+  /** 0: in all apps. */
+  appId: number;
+  user: string;
+  /** Must be nowhere else. */
+  pseudonym: string;
+  isPreview: boolean;
+  withLists: boolean;
+  beginTimeMs: number;
+}
+
+/** What was done of erasures. */
+export type ErasureStep =
+  /** There is more to do. */
+  | { kind: "more" }
+  /** This one has ended. */
+  | { kind: "ended"; erasureId: string }
+  /** None is under way. */
+  | { kind: "none" };
+
+/** An erasure, without whom it is of. */
+export interface Erasure extends Omit<NewErasure, "user"> {
+  erasureId: string;
+  /** Undefined while it is under way. */
+  endTimeMs: number | undefined;
+  /** What is looked through just now; empty when it has ended. */
+  place: string;
+  /** How many rows were found so far, by the table they are of. */
+  found: { place: string; count: number }[];
 }
 
 /** The API keys. */

@@ -8,6 +8,7 @@ import { auditConformance } from "./conformance/audit.ts";
 import { casesConformance } from "./conformance/cases.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { degradedConformance } from "./conformance/degraded.ts";
+import { erasuresConformance, newErasure } from "./conformance/erasures.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
 import { feedConformance } from "./conformance/feed.ts";
@@ -68,6 +69,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     policiesConformance(open);
     feedConformance(open);
     retentionConformance(open);
+    erasuresConformance(open);
     keysConformance(open);
     auditConformance(open);
 
@@ -176,6 +178,9 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     earliestPosition: () => store.earliestPosition(),
     onChange: () => store.onChange(() => {}),
     deleteOld: () => store.deleteOld("allowedDecisions", baseMs),
+    beginErasure: () => store.beginErasure(newErasure()),
+    continueErasure: () => store.continueErasure(baseMs),
+    getErasure: () => store.getErasure("era-000000000001"),
     createKey: () => store.createKey(sampleKey("k1")),
     getKey: () => store.getKey("k1"),
     listKeys: () => store.listKeys(page),

@@ -488,6 +488,21 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (class, seq)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE erasures (
+    erasure_seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    app_id INTEGER NOT NULL, -- 0: all apps
+    user TEXT, -- NULL when it has ended
+    pseudonym TEXT NOT NULL,
+    is_preview INTEGER NOT NULL,
+    with_lists INTEGER NOT NULL,
+    begin_time INTEGER NOT NULL,
+    end_time INTEGER,
+    place TEXT NOT NULL, -- the table that is looked through; empty before and after
+    place_key TEXT, -- JSON: the primary key up to which it was; NULL at its beginning
+    found TEXT NOT NULL -- JSON: how many rows, by table
+  ) STRICT;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

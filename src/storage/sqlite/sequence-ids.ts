@@ -2,6 +2,9 @@
 // numbers do.
 
 type Prefix = "dec" | "evt" | "case" | "aud";
+// The ids of decisions, events, entries of the audit log and erasures: their sequence number in twelve hexadecimal digits, so that ids sort as the numbers do.
+
+type Prefix = "dec" | "evt" | "aud" | "era";
 
 /** The id of a sequence number. */
 export function formatSequenceId(prefix: Prefix, seq: number): string {

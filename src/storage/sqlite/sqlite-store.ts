@@ -9,6 +9,7 @@ import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
 import { createDecisions } from "./decisions.ts";
+import { createErasures } from "./erasures.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
 import { createFeed } from "./feed.ts";
@@ -79,6 +80,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createPolicies(reader, writer, lists),
       ...createFeed(reader, writer),
       ...createRetention(reader, writer),
+      ...createErasures(reader, writer),
       ...createKeys(reader, writer),
       ...createAuditLog(reader, writer),
       async check() {

@@ -8,6 +8,8 @@ export type TextContent =
   | "json"
   /** A text in which ids of users can stand, such as what a rule says. */
   | "text"
+  /** A key that may be made of ids of users and other things. */
+  | "key"
   /** The same, about lists: kept when lists are. */
   | "listText"
   /** Nothing that is about users by their ids. */
@@ -39,7 +41,7 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
     goes: "byAge",
     key: ["seq"],
     app: "app_id",
-    texts: { request_id: "text", account_id: "other", operator: "user", owner: "user", body: "json", event_id: "other" },
+    texts: { request_id: "key", account_id: "other", operator: "user", owner: "user", body: "json", event_id: "other" },
   },
   shadow_outcomes: {
     goes: { with: "decisions", column: "seq" },
@@ -58,7 +60,7 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
     goes: "never",
     key: ["counter_id", "key", "start"],
     app: "(SELECT app_id FROM rate_counters WHERE rate_counters.counter_id = rate_buckets.counter_id)",
-    texts: { key: "text" },
+    texts: { key: "key" },
   },
   events: { goes: "byAge", key: ["seq"], app: "app_id", texts: { account_id: "other", body: "json" } },
   event_users: { goes: { with: "events", sql: eventUsersOfEvent }, key: ["app_id", "user", "seq"], app: "app_id", texts: { user: "user" } },
@@ -147,6 +149,13 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
   retention_walks: { goes: "never", key: ["class"], texts: { class: "other" } },
   // Rows go as soon as their decision or event does.
   retention_left: { goes: "never", key: ["class", "seq"], texts: { class: "other" } },
+  erasures: {
+    goes: "never",
+    key: ["erasure_seq"],
+    app: "nullif(app_id, 0)",
+    // Loses the user and the place with its end.
+    texts: { user: "other", pseudonym: "other", place: "other", place_key: "other", found: "other" },
+  },
   checks: { goes: "never", key: ["one"], texts: {} },
 };
 

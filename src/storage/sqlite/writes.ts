@@ -107,6 +107,10 @@ export interface WriteArguments {
   endAuditEntry: [auditSeq: number, after: string, outcome: string];
   /** Results in a DeletedOld as src/storage/sqlite/deleted-old.ts packs it. */
   deleteOld: [oldClass: RetentionClass, beforeMs: number];
+  /** Results in the number of the erasure. */
+  beginErasure: [appId: number, user: string, pseudonym: string, isPreview: number, withLists: number, beginTimeMs: number];
+  /** Results in the number of the erasure that has ended, in 0 when there is more to do, and in -1 when none is under way. */
+  continueErasure: [nowMs: number];
   /** Writes something that means nothing. Results in 0. */
   check: [];
 }
@@ -166,6 +170,7 @@ export function changesFacts(write: Write): boolean {
     case "openCase":
     case "closeCase":
     case "deleteOld":
+    case "beginErasure":
     case "check":
       return false;
     default:
