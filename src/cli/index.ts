@@ -4,6 +4,7 @@ import { audit } from "./audit.ts";
 import { cases } from "./cases.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
+import { erase } from "./erase.ts";
 import { exportOld } from "./export.ts";
 import { feed } from "./feed.ts";
 import { keys } from "./keys.ts";
@@ -15,3 +16,4 @@ import { serve } from "./serve.ts";
 /** Every command of `gatehouse`. */
 export const commands: readonly Command[] = [serve, send, policy, decisions, cases, accounts, lists, feed, keys, audit];
 export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, exportOld, keys, audit];
+export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, exportOld, erase, keys, audit];

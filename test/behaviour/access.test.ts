@@ -5,6 +5,7 @@ import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppScope, access, Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { ErasureService } from "../../gen/gatehouse/v1/erasure_service_pb.ts";
 import { KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
@@ -75,6 +76,13 @@ beforeAll(async () => {
   subjects = {
     decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" },
     case_id: { id: opened?.caseId ?? "", notFound: "CASE_NOT_FOUND" },
+  const { decision } = await createClient(ModerationService, gatehouse.server.localDoor).decide(requestOf({ name: "x" }));
+  const { erasure } = await createClient(ErasureService, gatehouse.server.localDoor).eraseUser({
+    appId: testApp,
+    user: "x",
+    preview: true,
+  });
+    erasure_id: { id: erasure?.erasureId ?? "", notFound: "ERASURE_NOT_FOUND" },
   };
   nowMs += 2000;
 });
