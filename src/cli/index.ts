@@ -14,6 +14,4 @@ import { send } from "./send.ts";
 import { serve } from "./serve.ts";
 
 /** Every command of `gatehouse`. */
-export const commands: readonly Command[] = [serve, send, policy, decisions, cases, accounts, lists, feed, keys, audit];
-export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, exportOld, keys, audit];
-export const commands: readonly Command[] = [serve, send, policy, decisions, accounts, lists, feed, exportOld, erase, keys, audit];
+export const commands: readonly Command[] = [serve, send, policy, decisions, cases, accounts, lists, feed, exportOld, erase, keys, audit];

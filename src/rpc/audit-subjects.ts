@@ -74,6 +74,7 @@ export function createAuditSubjects({ store }: { store: Lists & Policies & Keys 
         const found = await store.getCase(caseId);
         return found && toJson(CaseSchema, found);
       },
+    }),
     // Who is erased is not to be found by the log.
     subject(ErasureService.method.eraseUser, {
       targetOf: () => "",

@@ -22,7 +22,20 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Retention, Erasures, Keys, AuditLog {
+export interface Store
+  extends Decisions,
+    Events,
+    FollowUps,
+    Cases,
+    Accounts,
+    Timeline,
+    Lists,
+    Policies,
+    Feed,
+    Retention,
+    Erasures,
+    Keys,
+    AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -493,9 +506,7 @@ export interface Feed {
    * was found: as far as the log was looked through, which may be less than all of it, but is more than nothing unless `position` is the end, or
    * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, without the
    * mark that a fallback answered instead and without its follow-up, an event without its own, and the opening of a case as open: a change is the
-   * same whenever it is read.
-   * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, which
-   * is added later: a change is the same whenever it is read, but for the ids of users who are erased.
+   * same whenever it is read, but for the ids of users who are erased.
    */
   readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
 
@@ -534,8 +545,8 @@ export type FeedChange = { position: number; timeMs: number } & (
 export interface Retention {
   /**
    * Deletes some of the decisions or events of a class that are from before `beforeMs`, by decide_time or receive_time, with all that hangs on
-   * them, and raises `earliestPosition` in the same transaction. Accounts with their revisions, subscriptions, lists and their edits, policies,
-   * keys and the audit log must stay as they are, and what rules read must not change. Never keeps the writes of others waiting for more than
+   * them, and raises `earliestPosition` in the same transaction. What an open case names must stay until the case is closed. Accounts with their revisions, subscriptions, lists and their edits, policies,
+   * keys, cases and the audit log must stay as they are, and what rules read must not change. Never keeps the writes of others waiting for more than
    * 50 ms, however much there is to delete; called again until nothing is left to do, it must have deleted all that it may. How much it does
    * must depend on what has become old since the last time, not on what is kept.
    */

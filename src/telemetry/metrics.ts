@@ -115,20 +115,22 @@ export function createMetrics(version: string): Metrics {
   const casesOpened = new Counter({
     name: "gatehouse_cases_opened_total",
     help: "Cases opened, by kind.",
-  const deleted = new Counter({
-    name: "gatehouse_retention_deleted_total",
-    help: "Decisions and events that were deleted because of their age, by kind: allowed_decisions, flagged_decisions, account_events, subscription_events, message_events.",
     labelNames: ["kind"],
     registers,
   });
   const openCases = new Gauge({ name: "gatehouse_open_cases", help: "Cases that are open, by kind.", labelNames: ["kind"], registers });
   const deleted = new Counter({
     name: "gatehouse_retention_deleted_total",
-    help: "Decisions and events that were deleted because of their age, by kind: allowed_decisions, flagged_decisions, account_events, subscription_events.",
+    help: "Decisions and events that were deleted because of their age, by kind: allowed_decisions, flagged_decisions, account_events, subscription_events, message_events.",
+    labelNames: ["kind"],
+    registers,
+  });
   const batches = new Histogram({
     name: "gatehouse_retention_batch_seconds",
     help: "For how long each step of retention kept the writes of others waiting, without the commit.",
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
+    registers,
+  });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -181,6 +183,7 @@ export function createMetrics(version: string): Metrics {
     oldDeleted(kind, count, busyMs) {
       deleted.inc({ kind }, count);
       batches.observe(busyMs / 1000);
+    },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -73,15 +73,14 @@ beforeAll(async () => {
   // Nobody had asked about it, which opens a case.
   await moderation.record({ appId: testApp, event: { case: "accountCreated", value: { accountId: "a", name: "y" } } });
   const [opened] = (await createClient(CaseService, gatehouse.server.localDoor).listCases({})).cases;
-  subjects = {
-    decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" },
-    case_id: { id: opened?.caseId ?? "", notFound: "CASE_NOT_FOUND" },
-  const { decision } = await createClient(ModerationService, gatehouse.server.localDoor).decide(requestOf({ name: "x" }));
   const { erasure } = await createClient(ErasureService, gatehouse.server.localDoor).eraseUser({
     appId: testApp,
     user: "x",
     preview: true,
   });
+  subjects = {
+    decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" },
+    case_id: { id: opened?.caseId ?? "", notFound: "CASE_NOT_FOUND" },
     erasure_id: { id: erasure?.erasureId ?? "", notFound: "ERASURE_NOT_FOUND" },
   };
   nowMs += 2000;

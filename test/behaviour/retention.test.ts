@@ -28,7 +28,12 @@ test("decisions and events go by age and class, accounts stay, cursors of before
   const { folder } = first;
   await ask(first, "News");
   await ask(first, "Bank");
-  await first.post("OfficialAccount.CallbackAfterCreateOfficialAccount", { Official_Account: "@a", Owner_Account: "ann", Name: "News" });
+  await first.post("OfficialAccount.CallbackAfterCreateOfficialAccount", {
+    Official_Account: "@a",
+    Operator_Account: "ann",
+    Owner_Account: "ann",
+    Name: "News",
+  });
   const output = join(folder, "old.ndjson");
   const exported = await gatehouse([
     "export",

@@ -1,6 +1,5 @@
 // Deleting what is old, in SQLite. The writer thread does it, a little at a time.
 import type { Retention } from "../storage.ts";
-import { unpackDeletedOld } from "./deleted-old.ts";
 import type { Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
@@ -9,7 +8,8 @@ export function createRetention(reader: Reader, writer: Writer): Retention {
   return {
     async deleteOld(oldClass, beforeMs) {
       reader.assertOpen();
-      return unpackDeletedOld(await writer.write(["deleteOld", oldClass, beforeMs]));
+      const [deleted, isDone, busyMs] = await writer.write(["deleteOld", oldClass, beforeMs]);
+      return { deleted, done: isDone === 1, busyMs };
     },
   };
 }

@@ -49,12 +49,30 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
     app: "(SELECT app_id FROM decisions WHERE decisions.seq = shadow_outcomes.seq)",
     texts: { body: "json" },
   },
-  reservations: {
-    goes: { with: "decisions", column: "seq" },
+  degraded_answers: { goes: { with: "decisions", column: "seq" }, key: ["seq"], texts: {} },
+  follow_ups: { goes: { with: "decisions", column: "decision_seq" }, key: ["decision_seq"], texts: {} },
+  cases: {
+    goes: "never",
     key: ["seq"],
     app: "app_id",
-    texts: { owner: "user", normalized_name: "other" },
+    texts: { account_id: "other", user: "user", closed_by: "other", close_reason: "text" },
   },
+  case_closings: { goes: "never", key: ["seq"], app: "app_id", texts: { account_id: "other" } },
+  open_case_counts: { goes: "never", key: ["kind"], texts: {} },
+  // Forgotten by a sweep of their own, as soon as nothing can be joined with them any more.
+  creations: {
+    goes: "never",
+    key: ["app_id", "owner", "standing", "name", "operator", "seq"],
+    app: "app_id",
+    texts: { owner: "user", name: "other", operator: "user", account_id: "other" },
+  },
+  reserved_names: {
+    goes: "never",
+    key: ["app_id", "normalized_name", "lapse_time", "seq"],
+    app: "app_id",
+    texts: { normalized_name: "other" },
+  },
+  follow_up_sweep: { goes: "never", key: ["one"], texts: {} },
   rate_counters: { goes: "never", key: ["counter_id"], app: "app_id", texts: { action: "other" } },
   rate_buckets: {
     goes: "never",
@@ -159,5 +177,8 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
   checks: { goes: "never", key: ["one"], texts: {} },
 };
 
-/** What names decisions and events that must stay: conditions of SQL about `seq`. */
-export const keptBy: Readonly<Record<"decisions" | "events", readonly string[]>> = { decisions: [], events: [] };
+/** What names decisions and events that must stay, such as an open case: conditions of SQL about `seq`. */
+export const keptBy: Readonly<Record<"decisions" | "events", readonly string[]>> = {
+  decisions: ["EXISTS (SELECT 1 FROM cases WHERE cases.decision_seq = decisions.seq AND close_time IS NULL)"],
+  events: ["EXISTS (SELECT 1 FROM cases WHERE cases.event_seq = events.seq AND close_time IS NULL)"],
+};

@@ -7,7 +7,6 @@ import { prepareCases } from "./write-cases.ts";
 import { prepareCounts } from "./write-counts.ts";
 import { prepareCreations } from "./write-creations.ts";
 import { decisionAppender, degradedMarker, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
-import { decisionAppender, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
 import { erasureOperations } from "./write-erasures.ts";
 import { eventAppender } from "./write-events.ts";
 import { followUpSweeper } from "./write-follow-up-sweep.ts";

@@ -2,7 +2,6 @@
 // writer thread, inside the transaction of a batch.
 import type { Database, Statement } from "better-sqlite3";
 import { type RetentionClass, retentionClasses } from "../storage.ts";
-import { packDeletedOld } from "./deleted-old.ts";
 import { keptBy, tableContents } from "./table-contents.ts";
 import type { WriteOperations } from "./writes.ts";
 
@@ -17,6 +16,7 @@ const effectAllow = 1;
 const verdictAllow = 1;
 
 const isPlainAllow = `verdict = ${verdictAllow} AND body -> '$.refused' IS NULL AND body -> '$.degraded' IS NULL
+  AND NOT EXISTS (SELECT 1 FROM degraded_answers WHERE degraded_answers.seq = decisions.seq)
   AND NOT EXISTS (SELECT 1 FROM json_each(body, '$.matches') WHERE value ->> '$.effect' IS NOT ${effectAllow})`;
 const isAboutSubscribers = "coalesce(body -> '$.subscribersAdded', body -> '$.subscribersRemoved') IS NOT NULL";
 const isAboutMessages = "coalesce(body -> '$.messageSent', body -> '$.messagesWithdrawn') IS NOT NULL";
@@ -53,7 +53,7 @@ export function oldDeleter(db: Database): WriteOperations["deleteOld"] {
     const step: Step = { deleted: 0, highest: 0, isOver: () => performance.now() - startMs >= maxBusyMs };
     const done = walks.get(oldClass)?.(beforeMs, step) ?? true;
     if (step.deleted > 0) raise.run(step.highest);
-    return packDeletedOld({ deleted: step.deleted, done, busyMs: performance.now() - startMs });
+    return [step.deleted, Number(done), performance.now() - startMs];
   };
 }
 

@@ -105,7 +105,7 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   endAuditEntry: [auditSeq: number, after: string, outcome: string];
-  /** Results in a DeletedOld as src/storage/sqlite/deleted-old.ts packs it. */
+  /** Results in how many were deleted, 1 when nothing was left to do, and for how long the thread was busy. */
   deleteOld: [oldClass: RetentionClass, beforeMs: number];
   /** Results in the number of the erasure. */
   beginErasure: [appId: number, user: string, pseudonym: string, isPreview: number, withLists: number, beginTimeMs: number];
@@ -125,7 +125,9 @@ export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appe
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
-    : number;
+    : Kind extends "deleteOld"
+      ? readonly [deleted: number, isDone: number, busyMs: number]
+      : number;
 
 /** How each kind of write is done. */
 export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => WriteResult<Kind> };

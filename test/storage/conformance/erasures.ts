@@ -8,8 +8,9 @@ import {
   baseMs,
   createdEvent,
   listEntry,
-  reservationOf,
+  roomOf,
   sampleAuditEntry,
+  sampleCase,
   sampleDecision,
   sampleEvent,
   subscribersEvent,
@@ -63,7 +64,7 @@ export async function nameEverywhere(store: Store, user: string, ofApp = appId):
     action: { case: "addSubscribers", value: { accountId: "@a", operator: "op", subscribers: ["s", user] } },
     refused: [{ subscriber: user, rule: "r", message: text }],
   });
-  await append(store, { ...subscribing, ...of }, { reservation: reservationOf(user, `n ${ofApp}`) });
+  await append(store, { ...subscribing, ...of }, { creation: roomOf(user, `n ${ofApp}`) });
   const counter = { appId: ofApp, action: "create_account", windowMs: 60_000 };
   await append(store, { ...sampleDecision(), ...of }, { counts: [{ counter, key: user }] });
   await appendEvent(store, { ...createdEvent("@a", baseMs, { owner: user, name: "News" }), ...of });
@@ -71,6 +72,8 @@ export async function nameEverywhere(store: Store, user: string, ofApp = appId):
   await appendEvent(store, { ...subscribersEvent("added", "@b", baseMs, [user, "t"]), ...of });
   await appendEvent(store, { ...sampleEvent({ case: "accountDestroyed", value: { accountId: "@b", owner: user } }, baseMs + 2), ...of });
   const act = { appId: ofApp, target: user, requestJson: JSON.stringify({ user }) };
+  const { caseId } = await store.openCase(sampleCase({ appId: ofApp, user }));
+  await store.closeCase({ caseId, author: "ops", reason: `${user} was told`, timeMs: baseMs });
   await store.beginAuditEntry(sampleAuditEntry({ ...act, beforeJson: JSON.stringify([{ reason: text }]) }));
 }
 
@@ -84,6 +87,8 @@ async function everythingOf(store: Store, ofApp: number, user: string) {
     timeline: (await store.listTimeline({ appId: ofApp, user }, page)).items,
     owned: (await store.listTimeline({ appId: ofApp, owner: user }, page)).items,
     changes: (await store.readChanges(0, { appId: ofApp }, 100)).changes,
+    cases: (await store.listCases({ appId: ofApp }, page)).items,
+    ofUserCases: (await store.listCases({ appId: ofApp, user }, page)).items,
     accounts: (await store.listAccounts({ appId: ofApp, owner: user }, page)).items,
     account: await store.getAccount(ofApp, "@a"),
     revisions: (await store.listAccountRevisions(ofApp, "@b", page)).items,

@@ -1,7 +1,8 @@
 // What the contract says of deleting what is old.
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
-import { type Decision, Effect, RuleMode, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import { CaseKind } from "../../../gen/gatehouse/v1/case_service_pb.ts";
+import { type Decision, DegradedCause, Effect, RuleMode, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { type RetentionClass, retentionClasses, type Store } from "../../../src/storage/storage.ts";
 import {
@@ -10,8 +11,9 @@ import {
   changedEvent,
   createdEvent,
   listEntry,
-  reservationOf,
+  roomOf,
   sampleAuditEntry,
+  sampleCase,
   sampleDecision,
   sampleEvent,
   samplePolicy,
@@ -153,9 +155,9 @@ export function retentionConformance(open: OpenStore): void {
       const added = eventAt(baseMs, subscribersEvent("added", "acc", baseMs, ["s", "t"]));
       for (const event of [created, added, eventAt(baseMs, changedEvent("acc", baseMs + 5, { name: "New" }))])
         await appendEvent(store, event);
-      const reservation = reservationOf("bob", "taken", baseMs + 10 * dayMs);
+      const creation = roomOf("bob", "taken", baseMs + 10 * dayMs);
       const counter = { appId, action: "create_account", windowMs: dayMs };
-      await append(store, decisionAt(baseMs + dayMs, { requestId: "kept" }), { reservation });
+      await append(store, decisionAt(baseMs + dayMs, { requestId: "kept" }), { creation });
       await append(store, decisionAt(baseMs), { counts: [{ counter, key: "bob" }] });
       await store.beginAuditEntry(sampleAuditEntry());
 
@@ -195,13 +197,43 @@ export function retentionConformance(open: OpenStore): void {
       const { store } = current();
       const shadow = samplePolicy("name: shadow");
       await store.publishPolicy(shadow);
-      const decisionId = await append(store, decisionAt(baseMs), { reservation: reservationOf("ann", "n", baseMs + 5) });
+      const decisionId = await append(store, decisionAt(baseMs), { creation: roomOf("ann", "n", baseMs + 5) });
       await store.appendShadowOutcome({ decisionId, version: shadow.version, outcome: undefined });
       const counted = () => store.countShadow({ startMs: 0, endMs: baseMs + 9, shadowVersion: shadow.version });
       expect(await counted()).toMatchObject({ decisions: 1, shadowed: 1 });
       expect(await deleteAllOld(store, "allowedDecisions", baseMs + 1)).toBe(1);
       expect(await store.getDecision(decisionId)).toBeUndefined();
       expect(await counted()).toMatchObject({ decisions: 0, shadowed: 0 });
+    });
+
+    it("leaves what an open case names, and deletes it when the case is closed", async () => {
+      const { store } = current();
+      const decisionId = await append(store, decisionAt(baseMs));
+      await append(store, decisionAt(baseMs));
+      const { eventId } = await appendEvent(store, eventAt(baseMs, changedEvent("acc", baseMs, { name: "x" })));
+      const opened = [
+        await store.openCase(sampleCase({ decisionId })),
+        await store.openCase(sampleCase({ kind: CaseKind.BYPASS, decisionId: "", eventId })),
+      ];
+      const deleteBoth = async () => [
+        await deleteAllOld(store, "allowedDecisions", baseMs + 1),
+        await deleteAllOld(store, "accountEvents", baseMs + 1),
+      ];
+      expect(await deleteBoth()).toEqual([1, 0]);
+      expect(await idsKept(store)).toEqual([decisionId]);
+      expect(await deleteBoth()).toEqual([0, 0]);
+      for (const { caseId } of opened) await store.closeCase({ caseId, author: "ann", reason: "seen", timeMs: baseMs });
+      expect(await deleteBoth()).toEqual([1, 1]);
+      expect(await idsKept(store)).toEqual([]);
+      for (const { caseId } of opened) expect(await store.getCase(caseId)).toBeDefined();
+    });
+
+    it("takes a decision for one that is not allowed when a fallback answered for it", async () => {
+      const { store } = current();
+      const decisionId = await append(store, decisionAt(baseMs));
+      await store.markDegraded(decisionId, { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs + 9 });
+      expect(await deleteAllOld(store, "allowedDecisions", baseMs + 1)).toBe(0);
+      expect(await deleteAllOld(store, "flaggedDecisions", baseMs + 1)).toBe(1);
     });
 
     it("forgets the request_id of a decision that it deletes", async () => {

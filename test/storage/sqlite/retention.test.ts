@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import Database from "better-sqlite3";
 import { expect, it, onTestFinished } from "vitest";
+import { DegradedCause, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import { tableContents } from "../../../src/storage/sqlite/table-contents.ts";
 import { retentionClasses } from "../../../src/storage/storage.ts";
-import { append, appendEvent } from "../conformance/opened-store.ts";
+import { append, appendEvent, follow } from "../conformance/opened-store.ts";
 import { deleteAllOld } from "../conformance/retention.ts";
-import { baseMs, createdEvent, richDecision, sampleDecision, samplePolicy, subscribersEvent } from "../samples.ts";
+import { baseMs, createdEvent, richDecision, roomOf, sampleDecision, samplePolicy, subscribersEvent } from "../samples.ts";
 
 it("leaves no row in the tables whose rows go by age or with others", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-retention-"));
@@ -21,8 +22,9 @@ it("leaves no row in the tables whose rows go by age or with others", async () =
   await store.publishPolicy(shadow);
   const decisionId = await append(store, { ...richDecision(), decideTime: timestampFromMs(baseMs) });
   await store.appendShadowOutcome({ decisionId, version: shadow.version, outcome: undefined });
-  await append(store, sampleDecision(), { reservation: { owner: "ann", normalizedName: "news", lapseMs: baseMs + 1 } });
-  await appendEvent(store, createdEvent("a", baseMs, { owner: "bob" }));
+  const late = await append(store, sampleDecision(), { creation: roomOf("bob", "News", baseMs + 1) });
+  await store.markDegraded(late, { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs });
+  await follow(store, createdEvent("a", baseMs, { owner: "bob" }));
   await appendEvent(store, subscribersEvent("added", "a", baseMs, ["s", 't"\\']));
 
   const countRows = () => {
