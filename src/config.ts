@@ -17,8 +17,10 @@ import {
 import { gatewaySettings, type ServiceConfig } from "./gateway-settings.ts";
 import { type LimitConfig, limitSettings, readLimitConfig } from "./limit-settings.ts";
 import { type ListenerConfig, listenerSettings, readListenerConfig } from "./listener-settings.ts";
+import type { RetentionDays } from "./moderation/retention.ts";
 import { didYouMean } from "./nearest.ts";
 import { type ForwardConfig, type PassOnConfig, readForwards, readTaps } from "./pass-on-settings.ts";
+import { retentionSettings } from "./retention-settings.ts";
 import { type LogLevel, logLevels } from "./telemetry/logger.ts";
 
 /** Everything that can be set. */
@@ -41,6 +43,7 @@ export interface Config extends ListenerConfig {
   reservationSeconds: number;
   /** How long a creation waits for an event that comes late. */
   followUpSeconds: number;
+  retention: RetentionDays;
   /** Where webhooks go that are none of ours, and where copies go. */
   forward: ForwardConfig[];
   tap: PassOnConfig[];
@@ -144,6 +147,7 @@ export const settings = {
     meaning: "How long after a decision on a creation, and after it happened, an event that comes late is still joined with the decision.",
     read: wholeNumber(1, 2_592_000),
   },
+  ...retentionSettings,
   forward: {
     key: "forward",
     env: "GATEHOUSE_FORWARD",
@@ -244,6 +248,13 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),
     followUpSeconds: get(settings.followUpSeconds),
+    retention: {
+      allowedDecisions: get(settings.retentionDecisionsDays),
+      flaggedDecisions: get(settings.retentionFlaggedDecisionsDays),
+      subscriptionEvents: get(settings.retentionSubscriptionEventsDays),
+      messageEvents: get(settings.retentionMessageEventsDays),
+      accountEvents: get(settings.retentionEventsDays),
+    },
     forward: get(settings.forward),
     tap: get(settings.tap),
     service: {

@@ -69,5 +69,6 @@ export const codeByReason: Record<ErrorReason, Code> = {
   [ErrorReason.OVERLOADED]: Code.ResourceExhausted,
   [ErrorReason.RATE_LIMITED]: Code.ResourceExhausted,
   [ErrorReason.CASE_NOT_FOUND]: Code.NotFound,
+  [ErrorReason.ERASURE_NOT_FOUND]: Code.NotFound,
   [ErrorReason.INTERNAL]: Code.Internal,
 };

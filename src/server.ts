@@ -8,6 +8,7 @@ import { AuditService } from "../gen/gatehouse/v1/audit_service_pb.ts";
 import { CaseService } from "../gen/gatehouse/v1/case_service_pb.ts";
 import { type Decision, DegradedCauseSchema, VerdictSchema } from "../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../gen/gatehouse/v1/decision_service_pb.ts";
+import { ErasureService } from "../gen/gatehouse/v1/erasure_service_pb.ts";
 import { ErrorReason } from "../gen/gatehouse/v1/error_reason_pb.ts";
 import { FeedService } from "../gen/gatehouse/v1/feed_service_pb.ts";
 import { KeyService } from "../gen/gatehouse/v1/key_service_pb.ts";
@@ -24,6 +25,7 @@ import { createCheckApp } from "./moderation/apps.ts";
 import { createAudit } from "./moderation/audit.ts";
 import { createCompileInTurns } from "./moderation/compile-in-turns.ts";
 import { createDecide } from "./moderation/decide.ts";
+import { createErasures, erasureNotFound } from "./moderation/erasures.ts";
 import { createExplainDecision, decisionNotFound } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
 import { createFeed } from "./moderation/feed.ts";
@@ -37,6 +39,7 @@ import { createPolicyFile, type PolicyFileLoaded } from "./moderation/policy-fil
 import { createPublishPolicyFile } from "./moderation/publish-policy-file.ts";
 import { createRecord } from "./moderation/record.ts";
 import { createRecordFallback, isLateDeny } from "./moderation/record-fallback.ts";
+import { startRetention } from "./moderation/retention.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
 import { createOpenListener } from "./open-listener.ts";
@@ -50,6 +53,7 @@ import { caseNotFound, createCaseService } from "./rpc/case-service.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
 import { createCrossOrigin } from "./rpc/cross-origin.ts";
 import { createDecisionService } from "./rpc/decision-service.ts";
+import { createErasureService } from "./rpc/erasure-service.ts";
 import { createFeedService } from "./rpc/feed-service.ts";
 import { createGrpcDoor } from "./rpc/grpc-door.ts";
 import { serve } from "./rpc/implementation.ts";
@@ -66,9 +70,11 @@ import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore, type SqliteStore } from "./storage/sqlite/sqlite-store.ts";
+import { createErasureReports } from "./telemetry/erasure-reports.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { burstQuietMs, createReports } from "./telemetry/reports.ts";
+import { createRetentionReports } from "./telemetry/retention-reports.ts";
 import { version } from "./version.ts";
 import { createClientAddress } from "./webhook/client-address.ts";
 import { createPassOn } from "./webhook/pass-on.ts";
@@ -142,6 +148,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const onFollowedUp = createFollowUpReport({ metrics, log, gate: createBurstGate(burstQuietMs, now) });
   const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, ...waits, onFollowedUp, now };
   const streams = new AbortController();
+  const erasures = createErasures({ store, checkApp, randomBytes, now, after: afterMs, ...createErasureReports(log) });
+  closers.push(() => erasures.stop());
   const services = [
     serve(
       ModerationService,
@@ -157,6 +165,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     serve(ListService, createListService({ lists: createLists({ store, checkEntry, now }) })),
     serve(PolicyService, createPolicyService({ policies, reportShadow: createReportShadow({ store, now }) })),
     serve(KeyService, createKeyService({ keys: createKeys({ store, checkApp, randomBytes, now }) })),
+    serve(ErasureService, createErasureService({ erasures })),
     serve(AuditService, createAuditService({ audit })),
     serve(FeedService, createFeedService({ feed: createFeed({ store, stopping: streams.signal }) })),
   ];
@@ -165,6 +174,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const subjects: Subjects = {
     decision_id: { appOf: async (id) => (await store.getDecision(id))?.appId, notFound: decisionNotFound },
     case_id: { appOf: async (id) => (await store.getCase(id))?.appId, notFound: caseNotFound },
+    erasure_id: { appOf: async (id) => (await store.getErasure(id))?.appId, notFound: erasureNotFound },
   };
   const accessOf = readMethodAccess(descs, Object.keys(subjects));
   const auditing = createAuditInterceptor({ accessOf, subjects: createAuditSubjects({ store }), audit });
@@ -244,6 +254,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const api = await open("api", apiServer, config.api.limits.maxConnections, drainHttp(apiServer));
   const webhook = await open("webhook", webhookServer, config.webhook.limits.maxConnections, drainHttp(webhookServer));
   grpcDoor.setServing(true);
+
+  closers.push(startRetention({ store, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
 
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
@@ -342,6 +354,12 @@ function watchStore(metrics: Metrics, { condition, pressure }: SqliteStore): voi
 /** A value of an enum as labels and settings write it, such as `deny` for VERDICT_DENY. */
 function enumWord(schema: DescEnum, value: number): string {
   return schema.value[value]?.localName.toLowerCase() ?? String(value);
+}
+
+/** Calls `run` once, unless the returned function is called before. */
+function afterMs(ms: number, run: () => void): () => void {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
 }
 
 /** A gRPC code as its specification writes it, such as INVALID_ARGUMENT; OK for none. */

@@ -34,6 +34,7 @@ describe("settings", () => {
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
       reservationSeconds: 300,
+      retention: { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, messageEvents: 0, accountEvents: 0 },
       forward: [],
       tap: [],
       followUpSeconds: 86_400,

@@ -4,7 +4,7 @@ import { serverOption, serverUsage, withClient } from "./client.ts";
 import { type Command, type Io, parseFlags, readAppId, readChoice, runSubcommand, UsageError } from "./command.ts";
 import type { FeedPlace } from "./feed/follow.ts";
 
-const kinds = {
+export const changeKinds = {
   decision: ChangeKind.DECISION,
   event: ChangeKind.EVENT,
   list_edit: ChangeKind.LIST_EDIT,
@@ -68,7 +68,7 @@ async function exportFile(args: readonly string[], io: Io): Promise<number> {
   if (positionals.length > 0) throw new UsageError(`feed export takes no arguments, but got "${positionals.join(" ")}".`);
   if (flags.output === undefined || flags.output === "") throw new UsageError("feed export needs --output FILE.");
   const place = { cursor: "", start: FeedStart.BEGINNING, filter: readFilter(flags, io) };
-  const settings = { place, output: flags.output, untilNow: flags["until-now"] ?? false };
+  const settings = { place, output: flags.output, end: flags["until-now"] ? "now" : "interrupt" } as const;
   const { exportFeed } = await import("./feed/export.ts");
   await withClient(FeedService, flags, io, (client) => exportFeed(client, settings, io));
   return 0;
@@ -85,6 +85,6 @@ function readFilter(flags: { app?: string; account?: string; kind?: string[] }, 
   return {
     appId: app === "" ? 0 : readAppId("--app", app),
     accountId: flags.account ?? "",
-    kinds: [...new Set(flags.kind)].map((kind) => readChoice("--kind", kind, kinds)),
+    kinds: [...new Set(flags.kind)].map((kind) => readChoice("--kind", kind, changeKinds)),
   };
 }

@@ -6,6 +6,8 @@ import { cases } from "./cases.ts";
 import { check } from "./check.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
+import { erase } from "./erase.ts";
+import { exportOld } from "./export.ts";
 import { feed } from "./feed.ts";
 import { gateway } from "./gateway.ts";
 import { keys } from "./keys.ts";
@@ -27,6 +29,8 @@ export const commands: readonly Command[] = [
   accounts,
   lists,
   feed,
+  exportOld,
+  erase,
   keys,
   audit,
   spool,

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type DescMethod, type JsonValue, type Message, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { CaseSchema, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { ErasureSchema, ErasureService } from "../../gen/gatehouse/v1/erasure_service_pb.ts";
 import { KeySchema, KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ListEntrySchema, ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { PolicyService } from "../../gen/gatehouse/v1/policy_service_pb.ts";
@@ -73,6 +74,11 @@ export function createAuditSubjects({ store }: { store: Lists & Policies & Keys 
         const found = await store.getCase(caseId);
         return found && toJson(CaseSchema, found);
       },
+    }),
+    // Who is erased is not to be found by the log.
+    subject(ErasureService.method.eraseUser, {
+      targetOf: () => "",
+      stateOf: async (_request, response) => response?.erasure && toJson(ErasureSchema, response.erasure),
     }),
     subject(KeyService.method.createKey, {
       targetOf: ({ name }) => name,

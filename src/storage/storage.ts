@@ -22,7 +22,20 @@ import type { List, ListEdit, ListEntry, ListKind } from "../../gen/gatehouse/v1
  *   Decisions must be refused later than other writes, and those with an `answer` not later than other writes.
  * - After `close` every method must reject with STORE_UNAVAILABLE.
  */
-export interface Store extends Decisions, Events, FollowUps, Cases, Accounts, Timeline, Lists, Policies, Feed, Keys, AuditLog {
+export interface Store
+  extends Decisions,
+    Events,
+    FollowUps,
+    Cases,
+    Accounts,
+    Timeline,
+    Lists,
+    Policies,
+    Feed,
+    Retention,
+    Erasures,
+    Keys,
+    AuditLog {
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
@@ -505,14 +518,14 @@ export interface Feed {
    * was found: as far as the log was looked through, which may be less than all of it, but is more than nothing unless `position` is the end, or
    * beyond it. Must not block others for long, however much the filter leaves out. A decision comes without what the shadow policy said, without the
    * mark that a fallback answered instead and without its follow-up, an event without its own, and the opening of a case as open: a change is the
-   * same whenever it is read.
+   * same whenever it is read, but for the ids of users who are erased.
    */
   readChanges(position: number, filter: FeedFilter, limit: number): Promise<{ changes: FeedChange[]; next: number }>;
 
   /** The position of the latest change that is committed; 0 when there is none. */
   latestPosition(): Promise<number>;
 
-  /** The earliest position after which everything is still kept: 0 while nothing was deleted. */
+  /** The earliest position after which everything is still kept, that of the latest change that was deleted: 0 while nothing was. */
   earliestPosition(): Promise<number>;
 
   /**
@@ -545,6 +558,95 @@ export type FeedChange = { position: number; timeMs: number } & (
   | { kind: "listEdit"; list: string; edit: ListEdit }
   | { kind: "activation"; activation: PolicyActivation }
 );
+
+/** Deleting what is old. */
+export interface Retention {
+  /**
+   * Deletes some of the decisions or events of a class that are from before `beforeMs`, by decide_time or receive_time, with all that hangs on
+   * them, and raises `earliestPosition` in the same transaction. What an open case names must stay until the case is closed. Accounts with their revisions, subscriptions, lists and their edits, policies,
+   * keys, cases and the audit log must stay as they are, and what rules read must not change. Never keeps the writes of others waiting for more than
+   * 50 ms, however much there is to delete; called again until nothing is left to do, it must have deleted all that it may. How much it does
+   * must depend on what has become old since the last time, not on what is kept.
+   */
+  deleteOld(oldClass: RetentionClass, beforeMs: number): Promise<DeletedOld>;
+}
+
+/** Classes of decisions and events that are kept for a time of their own; every one is of exactly one class. */
+export const retentionClasses = [
+  /** Decisions that allowed all, of which no rule said more than allow, and which are not degraded. */
+  "allowedDecisions",
+  /** All other decisions, those about events included. */
+  "flaggedDecisions",
+  /** Events about subscribers. */
+  "subscriptionEvents",
+  /** Events about messages. */
+  "messageEvents",
+  /** All other events. */
+  "accountEvents",
+] as const;
+
+export type RetentionClass = (typeof retentionClasses)[number];
+
+/** What one call has deleted. */
+export interface DeletedOld {
+  /** How many decisions or events. */
+  deleted: number;
+  /** True when nothing was left to delete. */
+  done: boolean;
+  /** For how long the writes of others had to wait, in milliseconds, not counting the commit. */
+  busyMs: number;
+}
+
+/** Erasing users. */
+export interface Erasures {
+  /** Keeps that a user is to be erased. Resolves to the id of the erasure, or of one that is the same and has not ended. Ids sort as erasures began. */
+  beginErasure(erasure: NewErasure): Promise<string>;
+
+  /**
+   * Does some of what is left of the earliest erasure that has not ended: puts the pseudonym in the place of the id in everything that is kept of the
+   * app, or of all apps, except in names, profiles and messages, which are what people have written, and, unless lists are included, in lists and
+   * their history. All else must stay as it is: what was told and counted of the user is told and counted of the pseudonym. The same event or
+   * request, when it comes again, must still be recognised. Never keeps the writes of others waiting for more than 50 ms. Called again until none
+   * is under way, also after a new start in between, it must have erased all that was there when the erasure began. With the end goes the id from
+   * the erasure itself. A preview only counts.
+   */
+  continueErasure(nowMs: number): Promise<ErasureStep>;
+
+  /** The erasure with this id; undefined when there is none, whatever the string. */
+  getErasure(erasureId: string): Promise<Erasure | undefined>;
+}
+
+/** A user who is to be erased. */
+export interface NewErasure {
+  /** 0: in all apps. */
+  appId: number;
+  user: string;
+  /** Must be nowhere else. */
+  pseudonym: string;
+  isPreview: boolean;
+  withLists: boolean;
+  beginTimeMs: number;
+}
+
+/** What was done of erasures. */
+export type ErasureStep =
+  /** There is more to do. */
+  | { kind: "more" }
+  /** This one has ended. */
+  | { kind: "ended"; erasureId: string }
+  /** None is under way. */
+  | { kind: "none" };
+
+/** An erasure, without whom it is of. */
+export interface Erasure extends Omit<NewErasure, "user"> {
+  erasureId: string;
+  /** Undefined while it is under way. */
+  endTimeMs: number | undefined;
+  /** What is looked through just now; empty when it has ended. */
+  place: string;
+  /** How many rows were found so far, by the table they are of. */
+  found: { place: string; count: number }[];
+}
 
 /** The API keys. */
 export interface Keys {

@@ -1,5 +1,5 @@
 // The metrics, in Prometheus' text format.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import { registerTimedCounter } from "./timed-counter.ts";
 
 /** What is counted. Names and labels are public: they change only on purpose. */
@@ -38,6 +38,8 @@ export interface Metrics {
   caseOpened(kind: string): void;
   /** How many cases of a kind are open now. */
   openCases(kind: string, count: number): void;
+  /** A step of retention has deleted so many decisions or events of a class, and kept the writes of others waiting for so long. */
+  oldDeleted(kind: string, count: number, busyMs: number): void;
   /** The text that /metrics answers, and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
 }
@@ -133,6 +135,18 @@ export function createMetrics(version: string): Metrics {
     labelNames: ["kind", "result"],
     registers,
   });
+  const deleted = new Counter({
+    name: "gatehouse_retention_deleted_total",
+    help: "Decisions and events that were deleted because of their age, by kind: allowed_decisions, flagged_decisions, account_events, subscription_events, message_events.",
+    labelNames: ["kind"],
+    registers,
+  });
+  const batches = new Histogram({
+    name: "gatehouse_retention_batch_seconds",
+    help: "For how long each step of retention kept the writes of others waiting, without the commit.",
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
+    registers,
+  });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -184,6 +198,10 @@ export function createMetrics(version: string): Metrics {
     followedUp: (action, followUp, count = 1) => followUps.inc({ action, follow_up: followUp }, count),
     caseOpened: (kind) => casesOpened.inc({ kind }),
     openCases: (kind, count) => openCases.set({ kind }, count),
+    oldDeleted(kind, count, busyMs) {
+      deleted.inc({ kind }, count);
+      batches.observe(busyMs / 1000);
+    },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

@@ -5,6 +5,7 @@ import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppScope, access, Role } from "../../gen/gatehouse/v1/access_pb.ts";
 import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { ErasureService } from "../../gen/gatehouse/v1/erasure_service_pb.ts";
 import { KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
@@ -72,9 +73,15 @@ beforeAll(async () => {
   // Nobody had asked about it, which opens a case.
   await moderation.record({ appId: testApp, event: { case: "accountCreated", value: { accountId: "a", name: "y" } } });
   const [opened] = (await createClient(CaseService, gatehouse.server.localDoor).listCases({})).cases;
+  const { erasure } = await createClient(ErasureService, gatehouse.server.localDoor).eraseUser({
+    appId: testApp,
+    user: "x",
+    preview: true,
+  });
   subjects = {
     decision_id: { id: decision?.decisionId ?? "", notFound: "DECISION_NOT_FOUND" },
     case_id: { id: opened?.caseId ?? "", notFound: "CASE_NOT_FOUND" },
+    erasure_id: { id: erasure?.erasureId ?? "", notFound: "ERASURE_NOT_FOUND" },
   };
   nowMs += 2000;
 });

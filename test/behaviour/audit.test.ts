@@ -174,6 +174,7 @@ describe("the audit log", () => {
       RollBackPolicy: {},
       ClearShadowPolicy: {},
       CreateKey: { name: "n", roles: [Role.VIEWER] },
+      EraseUser: { user: "x" },
       RevokeKey: { keyId: "nosuchkey" },
       CloseCase: { caseId: "case-000000000000" },
     };

@@ -7,6 +7,7 @@ import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { AuditService } from "../../gen/gatehouse/v1/audit_service_pb.ts";
 import { CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { ErasureService } from "../../gen/gatehouse/v1/erasure_service_pb.ts";
 import { FeedService } from "../../gen/gatehouse/v1/feed_service_pb.ts";
 import { type CreateKeyRequestSchema, KeyService } from "../../gen/gatehouse/v1/key_service_pb.ts";
 import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
@@ -22,6 +23,7 @@ export const allServices: readonly DescService[] = [
   AuditService,
   CaseService,
   DecisionService,
+  ErasureService,
   FeedService,
   KeyService,
   ListService,

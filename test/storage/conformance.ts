@@ -8,6 +8,7 @@ import { auditConformance } from "./conformance/audit.ts";
 import { casesConformance } from "./conformance/cases.ts";
 import { decisionsConformance } from "./conformance/decisions.ts";
 import { degradedConformance } from "./conformance/degraded.ts";
+import { erasuresConformance, newErasure } from "./conformance/erasures.ts";
 import { eventsConformance } from "./conformance/events.ts";
 import { factsConformance } from "./conformance/facts.ts";
 import { feedConformance } from "./conformance/feed.ts";
@@ -31,6 +32,7 @@ import {
 import { policiesConformance } from "./conformance/policies.ts";
 import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
+import { retentionConformance } from "./conformance/retention.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
 import { timelineConformance } from "./conformance/timeline.ts";
@@ -67,6 +69,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     factsConformance(open);
     policiesConformance(open);
     feedConformance(open);
+    retentionConformance(open);
+    erasuresConformance(open);
     keysConformance(open);
     auditConformance(open);
 
@@ -176,6 +180,10 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     earliestPosition: () => store.earliestPosition(),
     partingBefore: () => store.partingBefore(1),
     onChange: () => store.onChange(() => {}),
+    deleteOld: () => store.deleteOld("allowedDecisions", baseMs),
+    beginErasure: () => store.beginErasure(newErasure()),
+    continueErasure: () => store.continueErasure(baseMs),
+    getErasure: () => store.getErasure("era-000000000001"),
     createKey: () => store.createKey(sampleKey("k1")),
     getKey: () => store.getKey("k1"),
     listKeys: () => store.listKeys(page),

@@ -311,14 +311,14 @@ export const ListEditChangeSchema: GenMessage<ListEditChange> = /*@__PURE__*/
  */
 export const FeedStart = {
   /**
-   * From the beginning of what is kept.
+   * The same as beginning.
    *
    * @generated from enum value: FEED_START_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * From the beginning of what is kept.
+   * From the beginning of what is kept as a whole: after the latest change that was deleted.
    *
    * @generated from enum value: FEED_START_BEGINNING = 1;
    */

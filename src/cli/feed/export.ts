@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
 import { toJson } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Client } from "@connectrpc/connect";
 import { type Change, ChangeSchema, type FeedService } from "../../../gen/gatehouse/v1/feed_service_pb.ts";
 import { CommandError, type Io } from "../command.ts";
@@ -18,14 +19,20 @@ const pageSize = 500;
 export interface FeedExportSettings {
   place: FeedPlace;
   output: string;
-  /** Ends when all that is there is written; otherwise when it is interrupted. */
-  untilNow: boolean;
+  /**
+   * Where it ends: with all that is there, before the first change that was made at or after a time in milliseconds since 1970, or only when it is
+   * interrupted.
+   */
+  end: "now" | "interrupt" | { beforeMs: number };
 }
 
-/** Writes each change as a line of protobuf JSON with its cursor, to a file or after what is in it. */
-export async function exportFeed(client: Client<typeof FeedService>, settings: FeedExportSettings, io: Io): Promise<void> {
+/**
+ * Writes each change as a line of protobuf JSON with its cursor, to a file or after what is in it. Resolves to whether it came to its end, and was
+ * not interrupted.
+ */
+export async function exportFeed(client: Client<typeof FeedService>, settings: FeedExportSettings, io: Io): Promise<boolean> {
   using interrupt = onInterrupt();
-  const { output, untilNow } = settings;
+  const { output, end } = settings;
   const cursor = (await prepareExportFile(output, io)) ?? settings.place.cursor;
   const place = { ...settings.place, cursor };
   const progress = createProgress("exported", io);
@@ -42,7 +49,8 @@ export async function exportFeed(client: Client<typeof FeedService>, settings: F
   let total = 0;
   let failure: Error | undefined;
   try {
-    const parts = untilNow ? pagesOf(client, place, signal) : messagesOf(client, place, io, signal);
+    const beforeMs = typeof end === "object" ? end.beforeMs : Number.POSITIVE_INFINITY;
+    const parts = end === "interrupt" ? messagesOf(client, place, io, signal) : pagesOf(client, place, beforeMs, signal);
     for await (const changes of parts) {
       for (const change of changes) await writeLine(file, change, signal);
       total += changes.length;
@@ -54,15 +62,23 @@ export async function exportFeed(client: Client<typeof FeedService>, settings: F
   }
   if (failure !== undefined) throw new CommandError(`cannot write ${output}: ${failure.message}.`);
   io.stderr.write(`Exported ${formatCount(total)} to ${output} (${progress.summary()}).\n`);
+  return !interrupt.signal.aborted;
 }
 
-async function* pagesOf(client: Client<typeof FeedService>, place: FeedPlace, signal: AbortSignal): AsyncGenerator<Change[]> {
+async function* pagesOf(
+  client: Client<typeof FeedService>,
+  place: FeedPlace,
+  beforeMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Change[]> {
   let { cursor } = place;
   let hasMore = true;
   while (hasMore && !signal.aborted) {
     const page = await client.listChanges({ ...place, cursor, pageSize });
-    yield page.changes;
-    ({ cursor, hasMore } = page);
+    const end = page.changes.findIndex(({ changeTime }) => changeTime !== undefined && timestampMs(changeTime) >= beforeMs);
+    yield end === -1 ? page.changes : page.changes.slice(0, end);
+    cursor = page.cursor;
+    hasMore = page.hasMore && end === -1;
   }
 }
 

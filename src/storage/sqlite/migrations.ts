@@ -484,6 +484,32 @@ export const migrations: readonly string[] = [
     restore_time INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE retention_walks ( -- up to which sequence number each class was looked through for what is old
+    class TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE retention_left ( -- what a walk has passed and could not delete
+    class TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (class, seq)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE erasures (
+    erasure_seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    app_id INTEGER NOT NULL, -- 0: all apps
+    user TEXT, -- NULL when it has ended
+    pseudonym TEXT NOT NULL,
+    is_preview INTEGER NOT NULL,
+    with_lists INTEGER NOT NULL,
+    begin_time INTEGER NOT NULL,
+    end_time INTEGER,
+    place TEXT NOT NULL, -- the table that is looked through; empty before and after
+    place_key TEXT, -- JSON: the primary key up to which it was; NULL at its beginning
+    found TEXT NOT NULL -- JSON: how many rows, by table
+  ) STRICT;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

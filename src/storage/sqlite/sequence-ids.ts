@@ -1,8 +1,7 @@
-// The ids of decisions, events, cases and entries of the audit log: their sequence number in twelve hexadecimal digits, so that ids sort as the
+// The ids of decisions, events, cases, erasures and entries of the audit log: their sequence number in twelve hexadecimal digits, so that ids sort as the
 // numbers do.
 
-type Prefix = "dec" | "evt" | "case" | "aud";
-
+type Prefix = "dec" | "evt" | "case" | "era" | "aud";
 /** The id of a sequence number. */
 export function formatSequenceId(prefix: Prefix, seq: number): string {
   return `${prefix}-${seq.toString(16).padStart(12, "0")}`;

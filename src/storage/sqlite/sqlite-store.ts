@@ -10,6 +10,7 @@ import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
 import { createDecisions } from "./decisions.ts";
+import { createErasures } from "./erasures.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
 import type { FailureCause } from "./failure-causes.ts";
@@ -21,6 +22,7 @@ import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { openReader } from "./reader.ts";
+import { createRetention } from "./retention.ts";
 import { createStoreHealth } from "./store-health.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
@@ -99,6 +101,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       ...createLists(reader, writer, lists),
       ...createPolicies(reader, writer, lists),
       ...createFeed(reader, writer),
+      ...createRetention(reader, writer),
+      ...createErasures(reader, writer),
       ...createKeys(reader, writer),
       ...createAuditLog(reader, writer),
       async check() {

@@ -8,11 +8,13 @@ import { prepareCases } from "./write-cases.ts";
 import { prepareCounts } from "./write-counts.ts";
 import { prepareCreations } from "./write-creations.ts";
 import { decisionAppender, degradedMarker, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
+import { erasureOperations } from "./write-erasures.ts";
 import { eventAppender } from "./write-events.ts";
 import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
+import { oldDeleter } from "./write-retention.ts";
 import type { WriteArguments, WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
@@ -54,6 +56,8 @@ export function prepareOperations(db: Database): Operations {
       ...policyOperations(db, sequence, policyIds),
       ...keyOperations(db),
       ...auditOperations(db),
+      deleteOld: oldDeleter(db),
+      ...erasureOperations(db),
       check: checker(db),
     },
     forget() {

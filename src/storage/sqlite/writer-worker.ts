@@ -49,6 +49,8 @@ function openForWriting(path: string): Database.Database {
   const opened = new Database(path, { fileMustExist: true, timeout: busyTimeoutMs });
   opened.pragma("synchronous = FULL");
   opened.pragma("foreign_keys = ON");
+  // What is deleted is overwritten where that costs no further page, so that little of it is left for whoever reads the file.
+  opened.pragma("secure_delete = FAST");
   opened.pragma(`cache_size = -${cacheKiB}`);
   // While a batch runs, the reading side holds a view of what was committed before it, and the log could never be begun anew.
   opened.pragma("wal_autocheckpoint = 0");

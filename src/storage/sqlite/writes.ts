@@ -1,4 +1,5 @@
 // What the main thread asks of the writer thread, and what it is answered: plain values, which cross threads cheaply.
+import type { RetentionClass } from "../storage.ts";
 
 /** The values of a decision. */
 export type DecisionValues = [
@@ -109,6 +110,12 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   endAuditEntry: [auditSeq: number, after: string, outcome: string];
+  /** Results in how many were deleted, 1 when nothing was left to do, and for how long the thread was busy. */
+  deleteOld: [oldClass: RetentionClass, beforeMs: number];
+  /** Results in the number of the erasure. */
+  beginErasure: [appId: number, user: string, pseudonym: string, isPreview: number, withLists: number, beginTimeMs: number];
+  /** Results in the number of the erasure that has ended, in 0 when there is more to do, and in -1 when none is under way. */
+  continueErasure: [nowMs: number];
   /** Writes something that means nothing. Results in 0. */
   check: [];
 }
@@ -123,7 +130,9 @@ export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appe
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
-    : number;
+    : Kind extends "deleteOld"
+      ? readonly [deleted: number, isDone: number, busyMs: number]
+      : number;
 
 /** How each kind of write is done. */
 export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => WriteResult<Kind> };
@@ -167,6 +176,8 @@ export function changesFacts(write: Write): boolean {
     case "sweepFollowUps":
     case "openCase":
     case "closeCase":
+    case "deleteOld":
+    case "beginErasure":
     case "check":
       return false;
     default:

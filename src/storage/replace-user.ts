@@ -1,0 +1,60 @@
+// Puts a pseudonym in the place of a user's id: alone, within texts and keys, and in JSON.
+
+/** Replaces one user's id. Each function gives back the same text when the id is not in it. */
+export interface ReplaceUser {
+  /** A text that is the id, or is not. */
+  whole(text: string): string;
+  /** A text for people, in which the id stands apart from other words, and is not a part of another id. */
+  inText(text: string): string;
+  /** A key that may be made of the id and other things: wherever it stands apart from letters and digits. */
+  inKey(text: string): string;
+  /** JSON, in which ids stand in fields of their own and in texts; or nothing. */
+  inJson(json: string): string;
+}
+
+/** Fields that hold nothing but ids of users, or values of lists. */
+const idFields: ReadonlySet<string> = new Set(["operator", "owner", "subscriber", "subscribers", "user", "value", "values"]);
+
+/** Fields that hold what people have written, or ids of other things. */
+const otherFields: ReadonlySet<string> = new Set([
+  "name",
+  "introduction",
+  "faceUrl",
+  "organization",
+  "elements",
+  "customData",
+  "accountId",
+  "messageKey",
+  "messageKeys",
+]);
+
+/** What ids are often joined with, and sentences end in. */
+const joints = "[.@#-]*";
+const letter = "[A-Za-z0-9_]";
+
+export function createReplaceUser(user: string, pseudonym: string): ReplaceUser {
+  const escaped = user.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  const apart = new RegExp(`(?<!${letter}${joints})${escaped}(?!${joints}${letter})`, "g");
+  const anywhere = new RegExp(`(?<!${letter})${escaped}(?!${letter})`, "g");
+  const whole = (text: string) => (text === user ? pseudonym : text);
+  const inText = (text: string) => whole(text).replace(apart, () => pseudonym);
+
+  function inValue(value: unknown, replace: (text: string) => string): unknown {
+    if (typeof value === "string") return replace(value);
+    if (Array.isArray(value)) return value.map((item) => inValue(item, replace));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([field, member]) => {
+        if (otherFields.has(field)) return [field, member];
+        return [field, inValue(member, idFields.has(field) ? whole : inText)];
+      }),
+    );
+  }
+
+  return {
+    whole,
+    inText,
+    inKey: (text) => text.replace(anywhere, () => pseudonym),
+    inJson: (json) => (json === "" ? "" : JSON.stringify(inValue(JSON.parse(json), inText))),
+  };
+}
