@@ -106,8 +106,8 @@ export function createDecide(deps: DecideDeps): Decide {
   };
 }
 
-/** The action as rules are asked about it, and as it is told from others. */
-function readAction(action: Action): { subject: Action; told: Action } {
+/** The action as rules are asked about it, and as it is told from others. Throws INVALID_REQUEST. */
+export function readAction(action: Action): { subject: Action; told: Action } {
   if (action.case !== "sendMessage") return { subject: action, told: action };
   const { complete, bare } = completeMessage("send_message", action.value);
   return { subject: { case: action.case, value: complete }, told: { case: action.case, value: bare } };

@@ -8,7 +8,7 @@ import { GatehouseError } from "../errors.ts";
 import type { Question } from "../policy/evaluate.ts";
 import type { FallbackAnswer, NewDecision } from "../storage/storage.ts";
 import { askedCreation } from "./asked-creation.ts";
-import { type Action, type DecideDeps, decisionOf, digestOf, noDigest, reused } from "./decide.ts";
+import { type Action, type DecideDeps, decisionOf, digestOf, noDigest, readAction, reused } from "./decide.ts";
 import { rateCounts } from "./rate-counts.ts";
 import { msOf } from "./times.ts";
 
@@ -55,7 +55,8 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
   async function recordedFor({ appId, requestId, action }: DecideRequest): Promise<Decision | undefined> {
     const earlier = requestId === "" ? undefined : await store.findDecisionByRequestId(appId, requestId);
     if (earlier === undefined) return undefined;
-    if (Buffer.compare(earlier.actionDigest, digestOf(action as Action, appId)) !== 0) throw reused(requestId, earlier.decision.decisionId);
+    if (Buffer.compare(earlier.actionDigest, digestOf(readAction(action as Action).told, appId)) !== 0)
+      throw reused(requestId, earlier.decision.decisionId);
     return earlier.decision;
   }
 
@@ -70,8 +71,9 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
   async function decideLate(request: DecideRequest, answer: FallbackAnswer, nowMs: number): Promise<Decision> {
     const { appId, requestId, origin } = request;
     const policy = policies.live();
-    const question: Question = { appId, locale: localeOf(appId), origin, subject: request.action as Action, nowMs };
-    const actionDigest = requestId === "" ? noDigest : digestOf(request.action as Action, appId);
+    const { subject, told } = readAction(request.action as Action);
+    const question: Question = { appId, locale: localeOf(appId), origin, subject, nowMs };
+    const actionDigest = requestId === "" ? noDigest : digestOf(told, appId);
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
       const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy));
       const asking = [policy, policies.shadow()];
@@ -93,9 +95,10 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
   }
 }
 
-/** Whether a degraded decision let something pass that the policy would have stopped, wholly or for some. */
-export function isLateDeny({ degraded, verdict, lateVerdict, lateRefused }: Decision): boolean {
-  return degraded && verdict === Verdict.ALLOW && (lateVerdict !== Verdict.ALLOW || lateRefused.length > 0);
+/** Whether a degraded decision let something pass that the policy would have stopped, wholly, for some, or in the words that it had. */
+export function isLateDeny({ degraded, verdict, lateVerdict, lateRefused, lateRewrite }: Decision): boolean {
+  if (!degraded || verdict !== Verdict.ALLOW) return false;
+  return lateVerdict !== Verdict.ALLOW || lateRefused.length > 0 || lateRewrite !== undefined;
 }
 
 /** The code of an answer that no rule has given. */
@@ -106,7 +109,8 @@ function codeOf(answered: Verdict): number {
 
 function isAbout(decision: Decision, { appId, action }: DecideRequest): boolean {
   if (decision.action.case !== action.case) return false;
-  return Buffer.compare(digestOf(decision.action as Action, appId), digestOf(action as Action, appId)) === 0;
+  const digest = (of: Action) => digestOf(readAction(of).told, appId);
+  return Buffer.compare(digest(decision.action as Action), digest(action as Action)) === 0;
 }
 
 function invalid(field: string, description: string): GatehouseError {

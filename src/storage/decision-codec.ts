@@ -78,6 +78,7 @@ export function encodeDecision(decision: Decision): DecisionRow {
     degradedCause: unlessZero(decision.degradedCause),
     lateVerdict: unlessZero(decision.lateVerdict),
     lateRefused: unlessNone(decision.lateRefused)?.map(refusalJson),
+    lateRewrite: decision.lateRewrite && rewriteJson(decision.lateRewrite),
     answerTime: timeJson(decision.answerTime),
     facts: unlessNone(decision.facts)?.map(factJson),
     rewrite: decision.rewrite && rewriteJson(decision.rewrite),

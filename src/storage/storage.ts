@@ -148,8 +148,8 @@ export interface Decisions {
 
   /**
    * Notes that a fallback answered instead of a decision, which came too late. From then on the decision must read, everywhere but in the feed,
-   * as degraded by `answer.cause`, with what was answered as its verdict and code, its own verdict and refused as the late ones, and neither
-   * message nor refused. One that is degraded already, however it became so, must stay as it is. Resolves, when it is on disk, to the decision
+   * as degraded by `answer.cause`, with what was answered as its verdict and code, its own verdict, refused and rewrite as the late ones, and
+   * neither message, refused nor rewrite. One that is degraded already, however it became so, must stay as it is. Resolves, when it is on disk, to the decision
    * as it reads then, and whether it was this call that marked it; to undefined when there is no such decision.
    */
   markDegraded(decisionId: string, answer: FallbackAnswer): Promise<{ decision: Decision; marked: boolean } | undefined>;

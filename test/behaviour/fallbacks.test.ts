@@ -131,6 +131,27 @@ it("a decision of another app is as if it were not there", async () => {
   expect((await getDecision({ decisionId })).decision?.degraded).toBe(false);
 });
 
+it("messages are judged late as well: the same message by its request_id, a rewrite as what would have been made of it", async () => {
+  await using gatehouse = await startGatehouse({
+    policy: "name: t\nrules:\n  - { id: hide, on: [send_message], then: { rewrite: { remove: { custom_data: true } } } }\n",
+  });
+  const { decide, recordFallback } = createClient(ModerationService, gatehouse.server.localDoor);
+  const rawJson = '{"MsgType":"TIMTextElem","MsgContent":{"Text":"hi"}}';
+  const value = { accountId: "a", operator: "o", elements: [{ rawJson }], customData: "x" };
+  const request = { appId: 1400000000, requestId: "m", action: { case: "sendMessage" as const, value } };
+  const fallback = { answered: Verdict.DISCARD, cause: DegradedCause.DEADLINE };
+  const decided = (await decide(request)).decision;
+  expect(decided?.rewrite?.customData).toBe("");
+  const marked = (await recordFallback({ ...fallback, request })).decision;
+  expect(marked).toMatchObject({ decisionId: decided?.decisionId, verdict: Verdict.DISCARD, code: 2, lateVerdict: Verdict.ALLOW });
+  expect([marked?.rewrite, marked?.lateRewrite]).toEqual([undefined, decided?.rewrite]);
+  const byId = await recordFallback({ ...fallback, request: { ...request, requestId: "" }, decisionId: decided?.decisionId ?? "" });
+  expect(byId.decision).toEqual(marked);
+  const late = (await recordFallback({ ...fallback, request: { ...request, requestId: "n" } })).decision;
+  expect(late).toMatchObject({ requestId: "n", verdict: Verdict.DISCARD, lateRewrite: decided?.rewrite });
+  expect((await recordFallback({ ...fallback, request: { ...request, requestId: "n" } })).decision).toEqual(late);
+});
+
 it("an allow that was answered takes its room, from the answer on", async () => {
   await using gatehouse = await startGatehouse({
     policy: "name: t\nrules:\n  - { id: quota, on: [create_account], when: liveAccounts(owner) >= 1, then: { deny: {} } }\n",

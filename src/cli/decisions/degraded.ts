@@ -8,6 +8,7 @@ export function degradedFields({
   degradedCause,
   lateVerdict,
   lateRefused,
+  lateRewrite,
   answerTime,
 }: Decision): [name: string, value: string][] {
   if (!degraded) return [];
@@ -15,6 +16,6 @@ export function degradedFields({
   return [
     ["degraded by", enumWord(DegradedCause, degradedCause)],
     ["answered", formatTime(answerTime)],
-    ["late verdict", `${enumWord(Verdict, lateVerdict)}${refused}`],
+    ["late verdict", `${enumWord(Verdict, lateVerdict)}${refused}${lateRewrite === undefined ? "" : ", rewritten"}`],
   ];
 }

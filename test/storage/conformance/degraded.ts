@@ -14,8 +14,9 @@ const refused = create(RefusalSchema, { subscriber: "s", rule: "banned", message
 
 /** The decision as it must read when this was answered. */
 function readsAs(decision: Decision, { cause, verdict, code, answerTimeMs }: FallbackAnswer): object {
+  const { rewrite, ...rest } = decision;
   return {
-    ...decision,
+    ...rest,
     degraded: true,
     degradedCause: cause,
     answerTime: timestampFromMs(answerTimeMs),
@@ -25,6 +26,7 @@ function readsAs(decision: Decision, { cause, verdict, code, answerTimeMs }: Fal
     refused: [],
     lateVerdict: decision.verdict,
     lateRefused: decision.refused,
+    ...(rewrite && { lateRewrite: rewrite }),
   };
 }
 
@@ -51,6 +53,16 @@ export function degradedConformance(open: OpenStore): void {
       const { changes } = await store.readChanges(0, {}, 10);
       expect(changes).toMatchObject([{ kind: "decision", decision: { ...decision, degraded: false } }]);
       expect(await (await current().reopen()).getDecision(decision.decisionId)).toEqual(want);
+    });
+
+    it("of a message keeps what rules would have made of it, and goes out as it came", async () => {
+      const { store } = current();
+      const decision = sampleDecision({ rewrite: { customData: "x" } });
+      decision.decisionId = await append(store, decision);
+      const marked = await store.markDegraded(decision.decisionId, allowed);
+      expect(marked?.decision).toEqual(readsAs(decision, allowed));
+      expect(marked?.decision.lateRewrite?.customData).toBe("x");
+      expect(await store.getDecision(decision.decisionId)).toEqual(marked?.decision);
     });
 
     it("is listed by the verdict that was answered", async () => {
