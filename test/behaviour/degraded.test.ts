@@ -6,6 +6,7 @@ import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
+import { CaseKind, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { type Decision, DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
@@ -92,6 +93,13 @@ describe("while the writer thread hangs", () => {
     const causes = decisions.map(({ degradedCause }) => degradedCause);
     expect(causes.filter((cause) => cause === DegradedCause.DEADLINE)).toHaveLength(40);
     expect(causes.filter((cause) => cause === DegradedCause.OVERLOAD)).toHaveLength(61);
+
+    // What the policy would have denied is for a person to look at, each once.
+    const { cases } = await createClient(CaseService, gatehouse.server.localDoor).listCases({ pageSize: 1000 });
+    const denied = decisions.filter(({ lateVerdict }) => lateVerdict === Verdict.DENY).map(({ decisionId }) => decisionId);
+    expect(denied).toHaveLength(50);
+    expect(cases.map(({ decisionId }) => decisionId).sort()).toEqual(denied.sort());
+    expect(new Set(cases.map(({ kind }) => kind))).toEqual(new Set([CaseKind.LATE_DENY]));
 
     expect(await ask(gatehouse, "bad again")).toBe(120001);
     expect((await fetch(`${gatehouse.apiUrl}/readyz`)).status).toBe(200);

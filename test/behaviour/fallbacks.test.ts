@@ -3,6 +3,7 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CaseKind, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
@@ -168,7 +169,7 @@ it("an allow that was answered takes its room, from the answer on", async () => 
   expect(await verdictOf("denied")).toBe(Verdict.ALLOW);
 });
 
-it("late denies are counted and logged", async () => {
+it("late denies open a case, once, and are counted and logged", async () => {
   await using gatehouse = await startGatehouse({ policy });
   const { recordFallback } = createClient(ModerationService, gatehouse.server.localDoor);
   const fallback = { answered: Verdict.ALLOW, cause: DegradedCause.UNAVAILABLE };
@@ -177,7 +178,16 @@ it("late denies are counted and logged", async () => {
   await recordFallback({ ...fallback, request: requestOf({ name: "bad" }) });
   await recordFallback({ ...fallback, request: requestOf({ account_id: "a", subscribers: ["odd"] }) });
   expect(gatehouse.log.filter((line) => line.includes("would have stopped"))).toHaveLength(1);
+  const again = { ...fallback, request: { ...requestOf({ name: "bad" }), requestId: "again" } };
+  for (let i = 0; i < 3; i++) await recordFallback(again);
+  await recordFallback({ ...again, answered: Verdict.DENY, request: { ...again.request, requestId: "denied" } });
+  const { cases } = await createClient(CaseService, gatehouse.server.localDoor).listCases({ pageSize: 10 });
+  expect(cases.map(({ kind, appId, accountId }) => [kind, appId, accountId])).toEqual([
+    [CaseKind.LATE_DENY, 1400000000, ""],
+    [CaseKind.LATE_DENY, 1400000000, "a"],
+    [CaseKind.LATE_DENY, 1400000000, ""],
+  ]);
   const metrics = await (await fetch(`${gatehouse.apiUrl}/metrics`)).text();
-  expect(metrics).toContain('gatehouse_fallbacks_recorded_total{cause="unavailable",late_verdict="deny"} 1\n');
+  expect(metrics).toContain('gatehouse_fallbacks_recorded_total{cause="unavailable",late_verdict="deny"} 3\n');
   expect(metrics).toContain('gatehouse_fallbacks_recorded_total{cause="unavailable",late_verdict="allow"} 2\n');
 });
