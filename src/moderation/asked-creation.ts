@@ -13,20 +13,28 @@ export interface CreationWaits {
   followUpMs: number;
 }
 
+/** How an action was answered. */
+export interface Answered {
+  decision: Pick<Decision, "action" | "verdict" | "eventTime">;
+  /** What was answered instead of the verdict, when that came too late. */
+  instead?: Verdict;
+  /** When it was answered. */
+  nowMs: number;
+}
+
 /**
- * The creation that was decided on; undefined for other actions. Room and name are only taken while a policy asks for them, because each costs the
+ * The creation that was answered; undefined for other actions. Room and name are only taken while a policy asks for them, because each costs the
  * store some work.
  */
 export function askedCreation(
-  { action, verdict, eventTime }: Decision,
-  nowMs: number,
+  { decision: { action, verdict, eventTime }, instead = verdict, nowMs }: Answered,
   policies: readonly (CompiledPolicy | undefined)[],
   { reservationMs, followUpMs }: CreationWaits,
 ): AskedCreation | undefined {
   if (action.case !== "createAccount") return undefined;
   const { operator, owner, name } = action.value;
   const asked = { operator, owner, name, askMs: msOf(eventTime) ?? nowMs, followUpMs };
-  if (verdict !== Verdict.ALLOW) return asked;
+  if (instead !== Verdict.ALLOW) return asked;
   const asksForName = policies.some((policy) => policy?.asks.has("nameInUse"));
   const asksForRoom = policies.some((policy) => policy?.asks.has("liveAccounts"));
   return {

@@ -89,7 +89,7 @@ export function createDecide(deps: DecideDeps): Decide {
       const decision = decideWith(stored);
       trial?.observe(stored, decision);
       const asking = [policy, policies.shadow()];
-      const creation = askedCreation(decision, nowMs, asking, deps);
+      const creation = askedCreation({ decision, nowMs }, asking, deps);
       const counts = rateCounts(question, asking);
       return creation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, creation };
     });

@@ -39,7 +39,7 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
   async function openCase({ appId, decisionId, action }: Decision, timeMs: number): Promise<void> {
     const value: { accountId?: string; owner?: string; operator?: string } = action.value ?? {};
     const { accountId = "", owner = "", operator = "" } = value;
-    await store.openCase({ kind: CaseKind.LATE_DENY, appId, decisionId, accountId, user: owner || operator, timeMs });
+    await store.openCase({ kind: CaseKind.LATE_DENY, appId, decisionId, accountId, user: operator || owner, timeMs });
   }
 
   /** The decision that came too late, by its id; undefined when it is not there. */
@@ -62,8 +62,11 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
 
   async function mark(decision: Decision, answer: FallbackAnswer): Promise<Decision> {
     if (decision.degraded) return decision;
-    const result = await store.markDegraded(decision.decisionId, answer);
+    const answered = { decision, instead: answer.verdict, nowMs: answer.answerTimeMs };
+    const creation = askedCreation(answered, [policies.live(), policies.shadow()], deps);
+    const result = await store.markDegraded(decision.decisionId, answer, creation);
     if (result?.marked) onRecorded(result.decision);
+    if (result?.followedUp !== undefined) onFollowedUp(result.followedUp);
     return result?.decision ?? decision;
   }
 
@@ -78,7 +81,7 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
       const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy));
       const asking = [policy, policies.shadow()];
       // It stands from the answer on, which may be long ago.
-      const creation = askedCreation({ ...decision, verdict: answer.verdict }, answer.answerTimeMs, asking, deps);
+      const creation = askedCreation({ decision, instead: answer.verdict, nowMs: answer.answerTimeMs }, asking, deps);
       const made = { decision, answer, actionDigest, counts: rateCounts(question, asking) };
       return creation === undefined ? made : { ...made, creation };
     });

@@ -164,8 +164,11 @@ export interface Decisions {
    * as degraded by `answer.cause`, with what was answered as its verdict and code, its own verdict, refused and rewrite as the late ones, and
    * neither message, refused nor rewrite. One that is degraded already, however it became so, must stay as it is. Resolves, when it is on disk, to the decision
    * as it reads then, and whether it was this call that marked it; to undefined when there is no such decision.
+   *
+   * What was answered is what may be acted on: with `creation`, a creation is joined anew as if that had been its verdict, and takes room while
+   * it stands, or none.
    */
-  markDegraded(decisionId: string, answer: FallbackAnswer): Promise<{ decision: Decision; marked: boolean } | undefined>;
+  markDegraded(decisionId: string, answer: FallbackAnswer, creation?: AskedCreation): Promise<MarkedDecision | undefined>;
 
   /** The decision with this id, with its shadow outcome and follow-up; undefined when there is none, whatever the string. */
   getDecision(decisionId: string): Promise<Decision | undefined>;
@@ -184,6 +187,15 @@ export interface Decisions {
 
   /** Counts decisions of `startMs` ≤ decide_time < `endMs` for a report on what is on trial, without blocking others for long. */
   countShadow(range: { startMs: number; endMs: number; shadowVersion: string | undefined }): Promise<ShadowCounts>;
+}
+
+/** What became of a mark. */
+export interface MarkedDecision {
+  decision: Decision;
+  /** Whether it was this call that marked it. */
+  marked: boolean;
+  /** What became known by it, when anything did. */
+  followedUp?: readonly FollowedUp[];
 }
 
 /** What a fallback answered. */

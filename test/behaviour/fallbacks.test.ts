@@ -3,11 +3,12 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { CaseKind, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { CaseKind, CaseService, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
-import { startGatehouse, type TestGatehouse } from "../gatehouse.ts";
+import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
 import { requestOf, rpcTransports } from "./doors.ts";
 import { failureOf } from "./reason-of.ts";
 
@@ -190,4 +191,29 @@ it("late denies open a case, once, and are counted and logged", async () => {
   const metrics = await (await fetch(`${gatehouse.apiUrl}/metrics`)).text();
   expect(metrics).toContain('gatehouse_fallbacks_recorded_total{cause="unavailable",late_verdict="deny"} 3\n');
   expect(metrics).toContain('gatehouse_fallbacks_recorded_total{cause="unavailable",late_verdict="allow"} 2\n');
+});
+
+it("a creation is followed up by what was answered, also when its event comes before the record", async () => {
+  await using gatehouse = await startGatehouse({ policy });
+  const { decide, record, recordFallback } = createClient(ModerationService, gatehouse.server.localDoor);
+  const { getDecision } = createClient(DecisionService, gatehouse.server.localDoor);
+  const { listCases } = createClient(CaseService, gatehouse.server.localDoor);
+  const fallback = { answered: Verdict.ALLOW, cause: DegradedCause.DEADLINE };
+  const created = (accountId: string, owner: string) =>
+    record({ appId: testApp, event: { case: "accountCreated", value: { accountId, owner, name: "bad" } } });
+  const followUpOf = async (decisionId = "") => (await getDecision({ decisionId })).decision?.followUp;
+
+  await created("a", "early");
+  const early = await recordFallback({ ...fallback, request: requestOf({ owner: "early", name: "bad" }) });
+  expect(await followUpOf(early.decision?.decisionId)).toBe(FollowUp.CONFIRMED);
+
+  const marked = await decide(requestOf({ owner: "marked", name: "bad" }));
+  await created("b", "marked");
+  const decisionId = marked.decision?.decisionId ?? "";
+  expect(await followUpOf(decisionId)).toBe(FollowUp.LEAKED);
+  await recordFallback({ ...fallback, decisionId, request: requestOf({ owner: "marked", name: "bad" }) });
+  expect(await followUpOf(decisionId)).toBe(FollowUp.CONFIRMED);
+
+  const { cases } = await listCases({ state: CaseState.OPEN });
+  expect(cases.map(({ kind }) => kind)).toEqual([CaseKind.LATE_DENY, CaseKind.LATE_DENY]);
 });

@@ -2,7 +2,9 @@
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { DecisionFilter, Decisions } from "../storage.ts";
 import { type AppendDecisionDeps, createAppendDecision } from "./append-decision.ts";
+import { valuesOfAsked } from "./creation-rows.ts";
 import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { followedUpOf, seqOf } from "./followed-up.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 import { parseSequenceId } from "./sequence-ids.ts";
@@ -27,15 +29,18 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
       return row && decisionOf(row);
     },
 
-    async markDegraded(decisionId, { cause, verdict, code, answerTimeMs }) {
+    async markDegraded(decisionId, { cause, verdict, code, answerTimeMs }, creation) {
       const seq = parseSequenceId("dec", decisionId) ?? 0;
       const read = () => reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
       const before = read();
       if (before === undefined) return undefined;
       const decision = decisionOf(before);
       if (decision.degraded) return { decision, marked: false };
-      const marked = (await writer.write(["markDegraded", seq, cause, verdict, code, answerTimeMs])) === 1;
-      return { decision: decisionOf(read() ?? before), marked };
+      const asked = creation === undefined ? null : JSON.stringify(valuesOfAsked(creation));
+      const result = await writer.write(["markDegraded", seq, cause, verdict, code, answerTimeMs, asked]);
+      const followedUp = followedUpOf(result);
+      const marked = { decision: decisionOf(read() ?? before), marked: seqOf(result) === 1 };
+      return followedUp === undefined ? marked : { ...marked, followedUp };
     },
 
     async findDecisionByRequestId(appId, requestId) {

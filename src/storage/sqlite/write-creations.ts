@@ -24,6 +24,8 @@ export type FollowedUpValues = number[];
 export interface Creations {
   /** Keeps what was asked, and joins it with an event that came before it. */
   ask(seq: number, appId: number, asked: AskedValues, nowMs: number): FollowedUpValues;
+  /** Takes what was answered for the verdict of a decision that it keeps, and joins anew. */
+  answer(seq: number, appId: number, asked: AskedValues, nowMs: number): FollowedUpValues;
   /** Finds what an event follows from. Nothing is written before `settle`. */
   join(seq: number, appId: number, happened: HappenedValues, nowMs: number): EventJoin;
 }
@@ -47,12 +49,16 @@ interface Key {
 interface Asked extends AskedDecision {
   standing: Standing;
   event: Happened | undefined;
+  /** Whether its verdict is another one than its row has. */
+  isChanged: boolean;
 }
 
 interface Happened extends FollowingEvent {
   seq: number;
   isNew: boolean;
+  /** As it is joined now, and what is known of it by that. */
   decision: Asked | undefined;
+  followUp: number;
 }
 
 interface Row {
@@ -101,10 +107,13 @@ export function prepareCreations(db: Database, cases: CaseWrites): Creations {
     const events: Happened[] = [];
     for (const { standing, seq, ask_time, lapse_time, event_seq, event_time, account_id } of rowsOf(key)) {
       const decision =
-        standing === Standing.bypassed ? undefined : { standing, seq, askMs: ask_time, lapseMs: lapse_time, event: undefined };
+        standing === Standing.bypassed
+          ? undefined
+          : { standing, seq, askMs: ask_time, lapseMs: lapse_time, event: undefined, isChanged: false };
       if (decision !== undefined) decisions.push(decision);
       if (event_seq === null) continue;
-      const event: Happened = { seq: event_seq, eventMs: event_time, accountId: account_id, isNew: false, decision };
+      const followUp = followUpOf(decision);
+      const event: Happened = { seq: event_seq, eventMs: event_time, accountId: account_id, isNew: false, decision, followUp };
       if (decision !== undefined) Object.assign(decision, { event });
       events.push(event);
     }
@@ -117,14 +126,14 @@ export function prepareCreations(db: Database, cases: CaseWrites): Creations {
     for (const [event, decision] of joins) if (decision !== undefined) eventOf.set(decision, event);
     for (const decision of decisions) {
       const event = eventOf.get(decision);
-      if (event === decision.event) continue;
+      if (event === decision.event && !decision.isChanged) continue;
       if (decision.standing === Standing.roomy && decision.lapseMs !== null)
         names.release(key.appId, normalizedName, decision.lapseMs, decision.seq);
       settleDecision(key, decision, event, nowMs);
     }
     const followedUp: FollowedUpValues = [];
     for (const [event, decision] of joins) {
-      if (!event.isNew && event.decision === decision) continue;
+      if (!event.isNew && event.decision === decision && event.followUp === followUpOf(decision)) continue;
       const known = settleEvent(key, event, decision, nowMs);
       if (event.isNew) followedUp.unshift(...known);
       else followedUp.push(...known);
@@ -167,10 +176,14 @@ export function prepareCreations(db: Database, cases: CaseWrites): Creations {
 
   /** Closes what was opened about an event as it was joined before. */
   function closeCaseOf(event: Happened, decision: Asked | undefined, nowMs: number): void {
-    const before = followUpOf(event.decision);
-    if (before === confirmed) return;
+    if (event.followUp === confirmed) return;
     const found = decision === undefined ? "no decision" : formatSequenceId("dec", decision.seq);
-    cases.closeOfEvent(before === leaked ? leak : bypass, event.seq, `The event follows from ${found}, as became known later.`, nowMs);
+    cases.closeOfEvent(
+      event.followUp === leaked ? leak : bypass,
+      event.seq,
+      `The event follows from ${found}, as became known later.`,
+      nowMs,
+    );
   }
 
   return {
@@ -186,10 +199,20 @@ export function prepareCreations(db: Database, cases: CaseWrites): Creations {
       return settle(key, joinFollowUps(decisions, events, followUpMs), decisions, takesName, nowMs);
     },
 
+    answer(seq, appId, [operator, owner, name, , lapseMs, , takesName, followUpMs], nowMs) {
+      const key = { appId, owner, name, operator };
+      const { decisions, events } = readGroup(key);
+      const answered = decisions.find((decision) => decision.seq === seq);
+      if (answered === undefined || (answered.lapseMs === null) === (lapseMs === null)) return [];
+      answered.lapseMs = lapseMs;
+      answered.isChanged = true;
+      return settle(key, joinFollowUps(decisions, events, followUpMs), decisions, takesName, nowMs);
+    },
+
     join(seq, appId, [operator, owner, name, normalizedName, accountId, eventMs, isLate, followUpMs], nowMs) {
       const key = { appId, owner, name, operator };
       const { decisions, events } = readGroup(key);
-      const event: Happened = { seq, eventMs, accountId, isNew: true, decision: undefined };
+      const event: Happened = { seq, eventMs, accountId, isNew: true, decision: undefined, followUp: bypassed };
       const joins = joinFollowUps(decisions, [...events, event], followUpMs);
       const decision = joins.get(event);
       // What it follows from may be forgotten by now.

@@ -64,9 +64,15 @@ export function shadowAppender(db: Database, policyIds: PolicyIds): WriteOperati
 }
 
 /** Prepares the marking of decisions that a fallback answered for. */
-export function degradedMarker(db: Database): WriteOperations["markDegraded"] {
+export function degradedMarker(db: Database, creations: Creations): WriteOperations["markDegraded"] {
   const insert = db.prepare(
     "INSERT INTO degraded_answers (seq, cause, verdict, code, answer_time) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
-  return (...values) => insert.run(...values).changes;
+  const findApp = db.prepare("SELECT app_id FROM decisions WHERE seq = ?").pluck();
+  return (seq, cause, verdict, code, answerTimeMs, creation) => {
+    if (insert.run(seq, cause, verdict, code, answerTimeMs).changes === 0) return 0;
+    if (creation === null) return 1;
+    const followedUp = creations.answer(seq, findApp.get(seq) as number, JSON.parse(creation) as AskedValues, answerTimeMs);
+    return followedUp.length === 0 ? 1 : [1, ...followedUp];
+  };
 }

@@ -48,7 +48,7 @@ export function prepareOperations(db: Database): Operations {
         return followedUp.length === 0 ? duplicates : [duplicates, ...followedUp];
       },
       appendShadow: shadowAppender(db, policyIds),
-      markDegraded: degradedMarker(db),
+      markDegraded: degradedMarker(db, creations),
       sweepFollowUps: followUpSweeper(db),
       openCase,
       closeCase,

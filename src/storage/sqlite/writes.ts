@@ -32,9 +32,9 @@ export interface WriteArguments {
    */
   appendDecision: [...DecisionValues, nowMs: number, creation: string | null, counts: string | null, changesFacts: 0 | 1];
   /**
-   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `creation` is JSON of HappenedValues; `flagged` is JSON of the
-   * DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, with FollowedUpValues after it when
-   * anything became known, or, negative, in that of the event which had the digest before.
+   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `creation` is JSON of HappenedValues;
+   * `flagged` is JSON of the DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, with
+   * FollowedUpValues after it when anything became known, or, negative, in that of the event which had the digest before.
    */
   appendEvent: [
     appId: number,
@@ -71,8 +71,11 @@ export interface WriteArguments {
   closeCase: [caseSeq: number, author: string, reason: string, nowMs: number];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
-  /** Results in 1, or in 0 when there is such a mark already. The decision must be there. */
-  markDegraded: [decisionSeq: number, cause: number, verdict: number, code: number, answerTimeMs: number];
+  /**
+   * `creation` is JSON of AskedValues, null for none. Results in 1, with FollowedUpValues after it when anything became known, or in 0 when there
+   * is such a mark already. The decision must be there.
+   */
+  markDegraded: [decisionSeq: number, cause: number, verdict: number, code: number, answerTimeMs: number, creation: string | null];
   /** `entries` is JSON of EntryValues tuples. Results in how many values are new, -1 when there is no such list. */
   addEntries: [list: string, entries: string];
   /** `values` is JSON. Results in how many values were there, -1 when there is no such list. */
@@ -126,7 +129,11 @@ export type WriteKind = keyof WriteArguments;
 export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]] }[WriteKind];
 
 /** What a write results in: most in one number. */
-export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent" | "appendEvents"
+export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends
+  | "appendDecision"
+  | "appendEvent"
+  | "appendEvents"
+  | "markDegraded"
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
@@ -172,7 +179,6 @@ export function changesFacts(write: Write): boolean {
     case "noteKeyUse":
     case "beginAuditEntry":
     case "endAuditEntry":
-    case "markDegraded":
     case "sweepFollowUps":
     case "openCase":
     case "closeCase":

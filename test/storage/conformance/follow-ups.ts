@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CaseKind, CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
-import { type Decision, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import { type Decision, DegradedCause, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { Store } from "../../../src/storage/storage.ts";
@@ -142,6 +142,31 @@ export function followUpsConformance(open: OpenStore): void {
       ]);
       expect(cases.at(-1)?.closeReason).toContain("dec-");
       expect(await eventsOf(store, "Denied")).toMatchObject([{ followUp: FollowUp.LEAKED, decisionId: leaked.decision.decisionId }]);
+    });
+
+    it("go by what a fallback answered instead of the decision, also when that is known after the event", async () => {
+      const { store } = current();
+      const allowed = { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs + 1500 };
+      const denied = { ...allowed, verdict: Verdict.DENY, code: 1 };
+      const as = (name: string, verdict: Verdict) => (verdict === Verdict.ALLOW ? roomOf("ann", name) : askedFor("ann", name));
+      const before = await deny(store, "ann", "Let pass");
+      expect(await store.markDegraded(before, allowed, as("Let pass", Verdict.ALLOW))).toMatchObject({ marked: true });
+      expect(await factsAt(store, baseMs, (facts) => facts.liveAccounts(appId, "ann"))).toBe(1);
+      expect(await outcome(store, created("a", 10, { name: "Let pass" }))).toBe(FollowUp.CONFIRMED);
+
+      const leak = await deny(store, "ann", "No leak");
+      expect(await outcome(store, created("b", 10, { name: "No leak" }))).toBe(FollowUp.LEAKED);
+      const mended = await store.markDegraded(leak, allowed, as("No leak", Verdict.ALLOW));
+      expect(mended?.followedUp).toMatchObject([{ followUp: FollowUp.CONFIRMED, decisionId: leak }]);
+      expect(mended?.decision).toMatchObject({ degraded: true, followUp: FollowUp.CONFIRMED });
+      expect((await store.listCases({}, { size: 10 })).items).toMatchObject([{ state: CaseState.CLOSED, closedBy: "gatehouse" }]);
+
+      const stopped = await allow(store, "ann", "Stopped");
+      await store.markDegraded(stopped, denied, as("Stopped", Verdict.DENY));
+      expect(await outcome(store, created("c", 10, { name: "Stopped" }))).toBe(FollowUp.LEAKED);
+      const same = await allow(store, "ann", "Same");
+      expect((await store.markDegraded(same, allowed, as("Same", Verdict.ALLOW)))?.followedUp).toBeUndefined();
+      expect(await outcome(store, created("d", 10, { name: "Same" }))).toBe(FollowUp.CONFIRMED);
     });
 
     it("of an allow that nothing follows are abandoned once it has lapsed, and confirmed by an event that comes late", async () => {
