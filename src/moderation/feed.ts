@@ -69,6 +69,8 @@ export function createFeed({ store, stopping, heartbeatMs = defaultHeartbeatMs, 
     if (position > (await store.latestPosition())) {
       throw invalidCursor("The cursor is ahead of everything in this feed, so it is from another database. Begin with a start.");
     }
+    const parting = await store.partingBefore(position);
+    if (parting !== undefined) throw undone(formatCursor(parting));
     return position;
   }
 
@@ -155,6 +157,14 @@ function createBell(): Bell {
 
 function messageOf(change: FeedChange) {
   return { change, cursor: formatCursor(change.position) };
+}
+
+function undone(lastCursor: string): GatehouseError {
+  return new GatehouseError(
+    ErrorReason.INVALID_CURSOR,
+    `The database was restored from a backup that ends before the cursor: what you have read after the cursor ${lastCursor} is undone. Go back to what you had then and go on after it, or begin anew with a start.`,
+    { metadata: { last_cursor: lastCursor } },
+  );
 }
 
 function cursorExpired(): GatehouseError {

@@ -504,6 +504,12 @@ export interface Feed {
   earliestPosition(): Promise<number>;
 
   /**
+   * Where the log parts from one that a restore from a backup has undone: for a position of the undone part the latest position before that part,
+   * up to which everything is as it was; undefined for every other position. Positions of an undone part must never be given again.
+   */
+  partingBefore(position: number): Promise<number | undefined>;
+
+  /**
    * Calls `listener` soon after changes were committed, until the returned function is called: a hint, which may come too often and for nothing,
    * but never fails to come. It carries no position: the log is the truth.
    */

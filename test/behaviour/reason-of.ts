@@ -2,14 +2,25 @@
 import { ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 
-/** The reason of a call's error, its message, and its wrong fields as `field: description`. Throws when the call does not fail. */
-export async function failureOf(call: Promise<unknown>): Promise<{ reason: string | undefined; message: string; fields: string[] }> {
+/** What is said of a call that failed. */
+export interface Failure {
+  reason: string | undefined;
+  metadata: Record<string, string>;
+  message: string;
+  /** Wrong fields, as `field: description`. */
+  fields: string[];
+}
+
+/** What a call's error says. Throws when the call does not fail. */
+export async function failureOf(call: Promise<unknown>): Promise<Failure> {
   try {
     await call;
   } catch (error) {
     const connectError = ConnectError.from(error);
+    const info = connectError.findDetails(ErrorInfoSchema)[0];
     return {
-      reason: connectError.findDetails(ErrorInfoSchema)[0]?.reason,
+      reason: info?.reason,
+      metadata: info?.metadata ?? {},
       message: connectError.rawMessage,
       fields: connectError
         .findDetails(BadRequestSchema)

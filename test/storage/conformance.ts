@@ -172,6 +172,7 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => un
     readChanges: () => store.readChanges(0, {}, 10),
     latestPosition: () => store.latestPosition(),
     earliestPosition: () => store.earliestPosition(),
+    partingBefore: () => store.partingBefore(1),
     onChange: () => store.onChange(() => {}),
     createKey: () => store.createKey(sampleKey("k1")),
     getKey: () => store.getKey("k1"),

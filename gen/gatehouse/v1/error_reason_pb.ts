@@ -157,7 +157,8 @@ export const ErrorReason = {
   NO_EARLIER_POLICY: 19,
 
   /**
-   * The cursor is not one that FeedService gave. INVALID_ARGUMENT, HTTP 400. Use one that it gave, or begin with a start.
+   * The cursor is not one that FeedService gave, or is from after the end of a backup that was restored since. INVALID_ARGUMENT, HTTP 400. Use
+   * one that it gave, or begin with a start. Metadata after a restore: `last_cursor`, up to which everything is as it was.
    *
    * @generated from enum value: ERROR_REASON_INVALID_CURSOR = 20;
    */

@@ -42,10 +42,12 @@ export function createAuditLog(reader: Reader, writer: Writer): AuditLog {
     async listAuditEntries(filter, page) {
       const { sql, values } = listingOf(filter);
       const rows: AuditRow[] = [];
-      let below = page.after === undefined ? highestSeq(reader) + 1 : parseLogPosition(page.after);
+      let below = page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after);
       // With one row more than asked for, pageOf can tell whether there is a next page.
       const wanted = page.size + 1;
       while (true) {
+        // The numbers that a restore passed over would be billions of windows.
+        below = Math.min(below, highestSeqBelow(reader, below) + 1);
         const from = Math.max(0, below - windowSize);
         rows.push(...reader.all<AuditRow>(sql, from, below, ...values, wanted - rows.length));
         if (rows.length === wanted || from === 0) break;
@@ -57,8 +59,8 @@ export function createAuditLog(reader: Reader, writer: Writer): AuditLog {
   };
 }
 
-function highestSeq(reader: Reader): number {
-  return reader.get<{ seq: number | null }>("SELECT max(audit_seq) AS seq FROM audit_entries")?.seq ?? 0;
+function highestSeqBelow(reader: Reader, below: number): number {
+  return reader.get<{ seq: number | null }>("SELECT max(audit_seq) AS seq FROM audit_entries WHERE audit_seq < ?", below)?.seq ?? 0;
 }
 
 /** The statement of a listing within a window, and its parameters between the window and the limit. */

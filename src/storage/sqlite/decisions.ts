@@ -46,10 +46,12 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
     async listDecisions(filter, page) {
       const { sql, parameters } = listingOf(filter);
       const rows: DecisionRow[] = [];
-      let below = page.after === undefined ? highestSeq(reader) + 1 : parseLogPosition(page.after);
+      let below = page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after);
       // With one row more than asked for, pageOf can tell whether there is a next page.
       const wanted = page.size + 1;
       while (true) {
+        // The numbers that a restore passed over would be billions of windows.
+        below = Math.min(below, highestSeqBelow(reader, below) + 1);
         const from = Math.max(0, below - windowSize);
         rows.push(...reader.all<DecisionRow>(sql, ...parameters(from, below), wanted - rows.length));
         if (rows.length === wanted || from === 0) break;
@@ -61,8 +63,8 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
   };
 }
 
-function highestSeq(reader: Reader): number {
-  return reader.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM decisions")?.seq ?? 0;
+function highestSeqBelow(reader: Reader, below: number): number {
+  return reader.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM decisions WHERE seq < ?", below)?.seq ?? 0;
 }
 
 /** The statement of a listing within a window, and its parameters but the last, the limit. */

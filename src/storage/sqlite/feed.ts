@@ -90,6 +90,15 @@ const maxPartMs = 4;
 /** How many sequence numbers one call goes through, so that a filter that nothing passes gets its answer soon, too. */
 const positionsPerCall = 200_000;
 
+/** Numbers that a restore passed over: those after `last_seq`, up to `next_seq`. */
+interface PassedOver {
+  last_seq: number;
+  next_seq: number;
+}
+
+/** Finds those that do not end before a position, in their order. */
+const selectPassedOver = "SELECT last_seq, next_seq FROM restores WHERE next_seq > ? ORDER BY last_seq";
+
 /**
  * Creates the feed over the two sides of the store. The sequence is given by the only thread that writes, in the order of its commits, and what a
  * transaction that is rolled back has taken is given again: all numbers up to the highest that can be read are final. So a read needs no
@@ -102,10 +111,13 @@ export function createFeed(reader: Reader, writer: Writer): Feed {
 
   return {
     async readChanges(position, filter, limit) {
-      const end = Math.min(highest(), position + positionsPerCall);
+      const passedOver = reader.all<PassedOver>(selectPassedOver, position);
+      // No position among numbers that a restore passed over is given to anyone.
+      const skip = (from: number) => passedOver.find(({ last_seq, next_seq }) => last_seq <= from && from < next_seq)?.next_seq ?? from;
+      let next = skip(position);
+      const end = skip(Math.min(highest(), next + positionsPerCall));
       const search = searchOf(filter);
       const changes: FeedChange[] = [];
-      let next = position;
       let partBeginMs = performance.now();
       while (search !== undefined && next < end) {
         const to = Math.min(end, next + positionsPerPart);
@@ -119,13 +131,18 @@ export function createFeed(reader: Reader, writer: Writer): Feed {
           await nextTurn();
           partBeginMs = performance.now();
         }
-        if (found.length < wanted) next = to;
+        if (found.length < wanted) next = skip(to);
         if (changes.length === limit) return { changes, next };
         if (performance.now() - partBeginMs < maxPartMs) continue;
         await nextTurn();
         partBeginMs = performance.now();
       }
       return { changes, next: Math.max(position, end) };
+    },
+
+    async partingBefore(position) {
+      const [passedOver] = reader.all<PassedOver>(selectPassedOver, position);
+      return passedOver === undefined || passedOver.last_seq >= position ? undefined : passedOver.last_seq;
     },
 
     async latestPosition() {

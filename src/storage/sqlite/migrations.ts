@@ -477,6 +477,13 @@ export const migrations: readonly string[] = [
     FROM (SELECT coalesce((SELECT min(seq) - 1 FROM reservations), (SELECT max(seq) FROM decisions), 0) AS start);
   DROP TABLE reservations;
   `,
+  `
+  CREATE TABLE restores ( -- the database was restored from a backup, and what came after that was undone
+    last_seq INTEGER PRIMARY KEY, -- the highest sequence number of the backup
+    next_seq INTEGER NOT NULL, -- all up to this one are passed over, so that none is given twice
+    restore_time INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */

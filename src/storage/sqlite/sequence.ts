@@ -4,6 +4,7 @@ import type { Database } from "better-sqlite3";
 /** Reads the highest number that is, or ever was, in use. */
 export const selectHighest = `SELECT max(
     (SELECT earliest FROM feed),
+    coalesce((SELECT max(next_seq) FROM restores), 0),
     coalesce((SELECT max(seq) FROM decisions), 0),
     coalesce((SELECT max(seq) FROM events), 0),
     coalesce((SELECT max(seq) FROM list_edits), 0),

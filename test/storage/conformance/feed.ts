@@ -27,6 +27,15 @@ export function feedConformance(open: OpenStore): void {
       expect(await store.readChanges(0, {}, 10)).toEqual({ changes: [], next: 0 });
       expect(await store.latestPosition()).toBe(0);
       expect(await store.earliestPosition()).toBe(0);
+      expect(await store.partingBefore(0)).toBeUndefined();
+    });
+
+    it("parts from nothing while no backup was restored", async () => {
+      const { store } = current();
+      for (let i = 0; i < 3; i += 1) await append(store, sampleDecision());
+      for (let position = 0; position <= (await store.latestPosition()); position += 1) {
+        expect(await store.partingBefore(position)).toBeUndefined();
+      }
     });
 
     it("has every decision, event, edit and activation as it was made, in the order of their commits", async () => {
