@@ -35,8 +35,21 @@ export default {
       "^src/(config|config-values|server|version)\\.ts$",
       "^src/telemetry/logger\\.ts$",
       "^src/policy/",
+      "^src/storage/sqlite/",
       ...base,
     ),
+    {
+      name: "only-commands-on-the-file-know-the-database",
+      severity: "error",
+      from: { path: "^src/cli/", pathNot: "^src/cli/(backup|restore|check|database-flags)\\.ts$" },
+      to: { path: "^src/storage/" },
+    },
+    {
+      name: "commands-on-the-file-know-only-its-keeping",
+      severity: "error",
+      from: { path: "^src/cli/" },
+      to: { path: "^src/storage/", pathNot: "^src/storage/sqlite/(back-up|restore|inspect)-database\\.ts$" },
+    },
     {
       name: "only-policy-commands-know-the-engine",
       severity: "error",

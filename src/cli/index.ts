@@ -1,15 +1,32 @@
 // The table of commands, in the order in which help shows them.
 import { accounts } from "./accounts.ts";
 import { audit } from "./audit.ts";
+import { backup } from "./backup.ts";
 import { cases } from "./cases.ts";
+import { check } from "./check.ts";
 import type { Command } from "./command.ts";
 import { decisions } from "./decisions.ts";
 import { feed } from "./feed.ts";
 import { keys } from "./keys.ts";
 import { lists } from "./lists.ts";
 import { policy } from "./policy.ts";
+import { restore } from "./restore.ts";
 import { send } from "./send.ts";
 import { serve } from "./serve.ts";
 
 /** Every command of `gatehouse`. */
-export const commands: readonly Command[] = [serve, send, policy, decisions, cases, accounts, lists, feed, keys, audit];
+export const commands: readonly Command[] = [
+  serve,
+  send,
+  policy,
+  decisions,
+  cases,
+  accounts,
+  lists,
+  feed,
+  keys,
+  audit,
+  backup,
+  restore,
+  check,
+];

@@ -92,9 +92,15 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   } catch (error) {
     await letGo();
     if (error instanceof GatehouseError) throw error;
-    const message = `The database ${options.path} cannot be opened: check that it is an SQLite database in a folder that can be written.`;
-    throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, message, { cause: error });
+    throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, whyNotOpened(options.path, error), { cause: error });
   }
+}
+
+function whyNotOpened(path: string, error: unknown): string {
+  if (error instanceof Database.SqliteError && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code)) {
+    return `The database ${path} is damaged, or no SQLite database. \`gatehouse check ${path}\` says more; \`gatehouse restore BACKUP --to ${path} --force\` puts a backup in its place and keeps it.`;
+  }
+  return `The database ${path} cannot be opened: check that it is an SQLite database in a folder that can be written.`;
 }
 
 /** One path for one file, whatever links lead to it, so that it has one lock. */
