@@ -113,7 +113,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const metrics = createMetrics(version);
   const tls = loadTls({ webhook: config.webhook.tls, api: config.api.tls, grpc: config.grpc.tls });
   const reports = createReports(metrics, log, now);
-  const store = await openSqliteStore({ path: config.database, logger: log });
+  const store = await openSqliteStore({ path: config.database, logger: log, onFailure: metrics.storeFailed });
   closers.push(() => store.close());
 
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
@@ -337,7 +337,13 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   }
 }
 
-function watchStore(metrics: Metrics, { pressure }: SqliteStore): void {
+/** What the metrics say of the store. */
+function watchStore(metrics: Metrics, { condition, pressure }: SqliteStore): void {
+  metrics.watch("store_up", "1 when the store's latest write was done, 0 while it fails or stalls.", () => Number(condition().isUp));
+  metrics.watch("store_log_bytes", "Bytes of the write-ahead log beside the database.", () => condition().logBytes);
+  metrics.watch("store_damaged", "1 when the quick check after the start found damage, 0 when it found none or was not made.", () =>
+    Number(condition().isSound === false),
+  );
   metrics.watch("store_waiting_writes", "Writes that wait for the store's writer thread.", () => pressure().waiting);
   metrics.watch(
     "store_waiting_bytes",

@@ -26,6 +26,8 @@ export interface Metrics {
   fallbackDropped(why: string): void;
   /** A decision became degraded in the record. The cause and the late verdict are words of the schema, such as `deadline` and `deny`. */
   fallbackRecorded(cause: string, lateVerdict: string): void;
+  /** Writes or reads of the store failed, for a cause such as `full`. */
+  storeFailed(cause: string, count: number): void;
   /** Adds a value that is asked for whenever the metrics are read. The name is without the prefix `gatehouse_`. */
   watch(name: string, help: string, read: () => number): void;
   /** It became known what followed from a decision, or what events follow from: `confirmed`, `leaked`, `abandoned` or `bypassed`. */
@@ -56,6 +58,12 @@ export function createMetrics(version: string): Metrics {
     name: "gatehouse_shadow_trials_total",
     help: "Decisions that the shadow policy was asked about after the answer: same, differs, passed_over (too busy) or failed.",
     labelNames: ["result"],
+    registers,
+  });
+  const storeFailures = new Counter({
+    name: "gatehouse_store_failures_total",
+    help: "Writes and reads of the store that failed, by cause: locked, full, io, readonly, corrupt, thread_died, stalled or other.",
+    labelNames: ["cause"],
     registers,
   });
   const open = new Map<string, () => number>();
@@ -153,6 +161,7 @@ export function createMetrics(version: string): Metrics {
     degraded: (command, cause) => degraded.inc({ command, cause }),
     fallbackDropped: (why) => dropped.inc({ why }),
     fallbackRecorded: (cause, lateVerdict) => fallbacks.inc({ cause, late_verdict: lateVerdict }),
+    storeFailed: (cause, count) => storeFailures.inc({ cause }, count),
     watch(name, help, read) {
       new Gauge({
         name: `gatehouse_${name}`,

@@ -1,6 +1,9 @@
 // The reading side: one read-only connection on the main thread, with its statements kept.
 import Database from "better-sqlite3";
+import type { GatehouseError } from "../../errors.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { causeOfCode } from "./failure-causes.ts";
+import type { StoreHealth } from "./store-health.ts";
 
 /** What a column can hold, as a parameter. */
 export type SqlValue = string | number | null | Buffer;
@@ -31,7 +34,7 @@ export interface Reader {
 const busyTimeoutMs = 100;
 
 /** Opens the reading side of a database that is there. */
-export function openReader(path: string): Reader {
+export function openReader(path: string, health: Pick<StoreHealth, "failed">): Reader {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
   const statements = new Map<string, Database.Statement>();
   const valueStatements = new Map<string, Database.Statement>();
@@ -40,6 +43,11 @@ export function openReader(path: string): Reader {
   // A transaction sees the moment of its first read.
   const firstRead = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1");
   let viewing = false;
+
+  function failure(cause: unknown): GatehouseError {
+    if (cause instanceof Database.SqliteError) health.failed(causeOfCode(cause.code), 1, { code: cause.code, message: cause.message });
+    return storeUnavailable(cause);
+  }
 
   function statement(sql: string): Database.Statement {
     const known = statements.get(sql);
@@ -77,7 +85,7 @@ export function openReader(path: string): Reader {
         if (!viewing) beginView();
         return statement(sql).get(...parameters) as Row | undefined;
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw failure(cause);
       }
     },
     value<Value>(sql: string, ...parameters: SqlValue[]) {
@@ -85,7 +93,7 @@ export function openReader(path: string): Reader {
         if (!viewing) beginView();
         return valueStatement(sql).get(...parameters) as Value | undefined;
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw failure(cause);
       }
     },
     all<Row>(sql: string, ...parameters: SqlValue[]) {
@@ -93,14 +101,14 @@ export function openReader(path: string): Reader {
         if (!viewing) beginView();
         return statement(sql).all(...parameters) as Row[];
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw failure(cause);
       }
     },
     hold() {
       try {
         if (!viewing) beginView();
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw failure(cause);
       }
     },
     letGo() {
@@ -109,7 +117,7 @@ export function openReader(path: string): Reader {
       try {
         endTransaction();
       } catch (cause) {
-        throw storeUnavailable(cause);
+        throw failure(cause);
       }
     },
     assertOpen() {

@@ -11,6 +11,7 @@ import { createCases } from "./cases.ts";
 import { createDecisions } from "./decisions.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
+import type { FailureCause } from "./failure-causes.ts";
 import { createFeed } from "./feed.ts";
 import { createFollowUps } from "./follow-ups.ts";
 import { createKeys } from "./keys.ts";
@@ -20,9 +21,11 @@ import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
+import { createStoreHealth } from "./store-health.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
 import { createUnderWay } from "./under-way.ts";
+import { startUpkeep } from "./upkeep.ts";
 import { createWriter, type WriterPressure } from "./writer.ts";
 
 /** Where the database is, and who hears of its troubles. */
@@ -30,12 +33,26 @@ export interface SqliteStoreOptions {
   /** The database's file. It and its folder are made when they are not there. Beside it appear `-wal`, `-shm` and `-lock`. */
   path: string;
   logger?: StoreLogger;
+  /** Counts writes and reads that failed, by cause. Must not throw. */
+  onFailure?: (cause: FailureCause, count: number) => void;
 }
 
 /** A store in an SQLite file. */
 export interface SqliteStore extends Store {
+  /** How the database does just now. */
+  condition(): StoreCondition;
   /** What the writing side has to do just now. */
   pressure(): WriterPressure;
+}
+
+/** How a database does. */
+export interface StoreCondition {
+  /** Whether the latest write was done. While it was not, writing is tried every second. */
+  isUp: boolean;
+  /** How many bytes the write-ahead log has beside the database. */
+  logBytes: number;
+  /** Whether the quick check after the start found no damage; undefined before its end, and when the database is too large for it. */
+  isSound: boolean | undefined;
 }
 
 /**
@@ -52,13 +69,18 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const lock = lockDatabase(path);
     opened.push(lock.release);
     prepareDatabase(path);
-    const reader = openReader(path);
-    const writer = createWriter(path, reader, options.logger);
+    const { logger, onFailure } = options;
+    const touch = (): Promise<unknown> => writer.write(["check"]);
+    const health = createStoreHealth({ path, logger, onFailure, probe: touch });
+    const reader = openReader(path, health);
+    const writer = createWriter(path, reader, health);
     // The reader closes before the writer: the last connection copies the log into the database and removes it.
-    opened.push(writer.stop, reader.close, writer.drain);
+    opened.push(writer.stop, reader.close, writer.drain, health.stop);
     const lists = createKnownLists(reader);
     opened.push(lists.close);
-    await writer.write(["check"]);
+    await touch();
+    const upkeep = startUpkeep({ path, logger, touch });
+    opened.push(upkeep.stop);
 
     const underWay = createUnderWay();
     const factsAt = createFactsAt(reader, lists, underWay);
@@ -84,6 +106,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
         await writer.write(["check"], undefined, "first");
       },
       pressure: writer.pressure,
+      condition: () => ({ isUp: health.isUp(), logBytes: upkeep.logBytes(), isSound: upkeep.isSound() }),
       close() {
         closing ??= letGo();
         return closing;

@@ -1,14 +1,12 @@
 // Notices when the writer thread owes an answer for too long: a disk that hangs, or a machine without time for it.
-import type { StoreLogger } from "./store-logger.ts";
+import type { StoreHealth } from "./store-health.ts";
 
 /** Watches one thread that has at most one piece of work at a time. */
 export interface StallWatch {
   /** To be called when the thread has got work. */
   begin(): void;
-  /** To be called when it has answered. */
+  /** To be called when it has answered, or died and will not. */
   end(): void;
-  /** To be called when it died, and will not answer. */
-  abandon(): void;
   /** For how long the thread has owed an answer, in milliseconds; 0 when it owes none. */
   unansweredMs(): number;
   /** Ends the watch. */
@@ -20,7 +18,7 @@ const stalledAfterMs = 2000;
 const checkMs = 500;
 
 /** Creates a watch. `waiting` tells how many writes wait for the thread. */
-export function createStallWatch(waiting: () => number, logger: StoreLogger | undefined): StallWatch {
+export function createStallWatch(waiting: () => number, health: Pick<StoreHealth, "failed">): StallWatch {
   let sinceMs: number | undefined;
   let isReported = false;
   const timer = setInterval(report, checkMs).unref();
@@ -30,9 +28,7 @@ export function createStallWatch(waiting: () => number, logger: StoreLogger | un
   function report(): void {
     if (isReported || unansweredMs() < stalledAfterMs) return;
     isReported = true;
-    const text =
-      "The writer thread of the store does not answer; look at its disk. Reads go on; writes wait, and are refused when too many do.";
-    logger?.warn({ unansweredMs: Math.round(unansweredMs()), waiting: waiting() }, text);
+    health.failed("stalled", 1, { unansweredMs: Math.round(unansweredMs()), waiting: waiting() });
   }
 
   return {
@@ -40,16 +36,6 @@ export function createStallWatch(waiting: () => number, logger: StoreLogger | un
       sinceMs = performance.now();
     },
     end() {
-      if (isReported) {
-        logger?.info(
-          { unansweredMs: Math.round(unansweredMs()), waiting: waiting() },
-          "The writer thread of the store answers again, and does what has waited.",
-        );
-      }
-      isReported = false;
-      sinceMs = undefined;
-    },
-    abandon() {
       isReported = false;
       sinceMs = undefined;
     },

@@ -10,6 +10,13 @@ const busyTimeoutMs = 1000;
 /** After how many pages (of 4 KiB) the log is copied into the database: large, because writes wait for each copy. */
 const checkpointPages = 4000;
 
+/**
+ * More pages than these, which only a foreign reader brings about, are not copied from here but by the upkeep beside: writes would wait for too
+ * long. A log that begins anew is cut to as many.
+ */
+const maxCopiedPages = 4 * checkpointPages;
+const pageBytes = 4096;
+
 /** How much of the database is kept in memory at most: what a large edit of a list touches. */
 const cacheKiB = 16_000;
 
@@ -45,6 +52,7 @@ function openForWriting(path: string): Database.Database {
   opened.pragma(`cache_size = -${cacheKiB}`);
   // While a batch runs, the reading side holds a view of what was committed before it, and the log could never be begun anew.
   opened.pragma("wal_autocheckpoint = 0");
+  opened.pragma(`journal_size_limit = ${maxCopiedPages * pageBytes}`);
   return opened;
 }
 
@@ -57,9 +65,10 @@ function watchLog() {
   return {
     isLong(): boolean {
       const before = pages;
-      pages = (readPages.get() as { log: number }).log;
+      const { log, checkpointed } = readPages.get() as { log: number; checkpointed: number };
+      pages = log;
       if (pages < before) dueAtPages = checkpointPages;
-      return pages >= dueAtPages;
+      return pages >= dueAtPages && log - checkpointed <= maxCopiedPages;
     },
     /** When a foreign reader keeps the log from being begun anew, the next copy waits until as many pages have come again. */
     checkpoint(): void {

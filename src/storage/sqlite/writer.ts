@@ -2,9 +2,10 @@
 import { Worker } from "node:worker_threads";
 import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { causeOfCode } from "./failure-causes.ts";
 import type { Reader } from "./reader.ts";
 import { createStallWatch } from "./stall-watch.ts";
-import type { StoreLogger } from "./store-logger.ts";
+import type { StoreHealth } from "./store-health.ts";
 import { createWaitingWrites, type Turn } from "./waiting-writes.ts";
 import {
   type BatchAnswer,
@@ -12,6 +13,7 @@ import {
   isFailure,
   type Write,
   type WriteArguments,
+  type WriteFailure,
   type WriteKind,
   type WriteResult,
   type WriterAnswer,
@@ -80,11 +82,11 @@ const maxBackoffMs = 5000;
 const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts" : "./writer-worker.js", import.meta.url);
 
 /** Creates a writer for a database that is there. The thread starts with the first write. */
-export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo">, logger?: StoreLogger): Writer {
+export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo">, health: Pick<StoreHealth, "failed" | "worked">): Writer {
   let worker: Worker | undefined;
   const waiting = createWaitingWrites<PendingWrite>();
   let inFlight: PendingWrite[] | undefined;
-  const stallWatch = createStallWatch(waiting.count, logger);
+  const stallWatch = createStallWatch(waiting.count, health);
   let checkpointing = false;
   let scheduled = false;
   let fruitlessStarts = 0;
@@ -110,11 +112,10 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   function handleDeath(cause: unknown): void {
     worker = undefined;
     checkpointing = false;
-    stallWatch.abandon();
+    stallWatch.end();
     const backoffMs = fruitlessStarts === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (fruitlessStarts - 1));
     startNotBefore = performance.now() + backoffMs;
-    const lostWrites = (inFlight?.length ?? 0) + waiting.count();
-    logger?.warn({ err: cause, lostWrites, backoffMs }, "The writer thread of the store died; the next write starts it anew.");
+    health.failed("thread_died", (inFlight?.length ?? 0) + waiting.count(), cause);
     loseAll(cause);
   }
 
@@ -168,6 +169,7 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     const settled = inFlight ?? [];
     inFlight = undefined;
     reader.letGo();
+    tellHealth(results);
     for (const [index, { onSettled }] of settled.entries()) {
       const result = results[index];
       onSettled?.(result === undefined || isFailure(result) ? undefined : result);
@@ -188,6 +190,19 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     }
     tellOfCommit();
     signalDrained();
+  }
+
+  /** A batch without a failure, as nearly all are, costs one look at each result. */
+  function tellHealth(results: BatchAnswer["results"]): void {
+    let failures = 0;
+    let failure: WriteFailure | undefined;
+    for (const result of results) {
+      if (!isFailure(result)) continue;
+      failures += 1;
+      failure ??= result;
+    }
+    if (failures < results.length) health.worked();
+    if (failure !== undefined) health.failed(causeOfCode(failure.code), failures, failure);
   }
 
   function tellOfCommit(): void {

@@ -18,7 +18,7 @@ describe("the reader", () => {
     writing = new Database(path);
     writing.pragma("journal_mode = WAL");
     writing.exec("CREATE TABLE counts (name TEXT PRIMARY KEY, count INTEGER); INSERT INTO counts VALUES ('a', 1), ('b', NULL)");
-    reader = openReader(path);
+    reader = openReader(path, { failed: () => {} });
   });
 
   afterEach(() => {

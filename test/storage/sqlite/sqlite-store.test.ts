@@ -291,7 +291,7 @@ describe("the store in SQLite", () => {
     const onWorker = (worker: Worker) => workers.push(worker);
     process.on("worker", onWorker);
     try {
-      const store = await open({ logger: { info: () => undefined, warn: (_, message) => warnings.push(message) } });
+      const store = await open({ logger: { info: () => {}, warn: (_, message) => warnings.push(message), error: () => {} } });
       await makeLists(store, "staff");
       await append(store, sampleDecision());
       let rings = 0;
