@@ -26,6 +26,7 @@ import { gatehouse, nowMs } from "./harness.ts";
 
 const policy = "name: kept\nlists:\n  staff: {}\nrules: []\n";
 const beforeCreate = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
+const afterCreate = "OfficialAccount.CallbackAfterCreateOfficialAccount";
 const afterAdd = "OfficialAccount.CallbackAfterAddSubscriber";
 
 let folder: string;
@@ -165,6 +166,12 @@ describe("check", () => {
 
   it.each([
     ["a count of entries", "UPDATE lists SET entry_count = 3", "list staff: counted as 3 entries, and has 1"],
+    ["a count of cases", "INSERT INTO open_case_counts VALUES (99, 3)", "open cases of kind 99: counted as 3, and there are 0"],
+    [
+      "a count of messages",
+      "INSERT INTO messages (app_id, account_id, message_key, sent_seq, online_only) SELECT app_id, account_id, 'k', 1, 0 FROM accounts",
+      "account @a of app 1400000000: counted as 0 messages sent and 0 withdrawn, and has 1 and 0",
+    ],
     [
       "a count of subscribers",
       "UPDATE subscriber_counts SET count = 9",
@@ -180,6 +187,7 @@ describe("check", () => {
   ])("finds %s that is wrong", async (_, sql, problem) => {
     await withService(async (service) => {
       await create(service, "one");
+      await service.post(afterCreate, { Official_Account: "@a", Owner_Account: "ann", Name: "News", EventTime: nowMs });
       await service.post(afterAdd, {
         Official_Account: "@a",
         Operator_Account: "ann",

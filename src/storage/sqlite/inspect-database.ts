@@ -115,6 +115,23 @@ const rules: readonly { tables: readonly string[]; sql: string }[] = [
         SELECT name, entry_count, (SELECT count(*) FROM list_entries WHERE list_entries.list_id = lists.list_id) AS found FROM lists
       ) WHERE entry_count <> found`,
   },
+  {
+    tables: ["cases", "open_case_counts"],
+    sql: `SELECT format('open cases of kind %d: counted as %d, and there are %d', kind, sum(counted), sum(found)) AS problem FROM (
+        SELECT kind, count AS counted, 0 AS found FROM open_case_counts
+        UNION ALL
+        SELECT kind, 0, count(*) FROM cases WHERE close_time IS NULL GROUP BY kind
+      ) GROUP BY kind HAVING sum(counted) <> sum(found)`,
+  },
+  {
+    tables: ["accounts", "messages"],
+    // Sendings without a key are counted, and are no rows.
+    sql: `SELECT format('account %s of app %d: counted as %d messages sent and %d withdrawn, and has %d and %d',
+          account_id, app_id, messages_sent, messages_withdrawn, sent, withdrawn) AS problem FROM (
+        SELECT accounts.app_id, accounts.account_id, messages_sent, messages_withdrawn, count(sent_seq) AS sent, count(withdraw_time) AS withdrawn
+          FROM accounts LEFT JOIN messages USING (app_id, account_id) GROUP BY accounts.app_id, accounts.account_id
+      ) WHERE messages_sent < sent OR messages_withdrawn <> withdrawn`,
+  },
   ...(
     [
       ["subscriber_counts", "account_id", "account"],

@@ -60,8 +60,11 @@ export function createTimeline(reader: Reader): Timeline {
   function scanOfOwned(table: "decisions" | "events", appId: number, owner: string): Source {
     const isOwned = `EXISTS (SELECT 1 FROM account_owners AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`;
     const sql = `SELECT seq FROM ${table} WHERE seq < ? AND seq >= ? AND +app_id = ? AND ${isOwned} ORDER BY seq DESC LIMIT ?`;
+    const highestBelow = `SELECT max(seq) FROM ${table} WHERE seq < ?`;
     return (below, limit, floor) => {
-      const to = Math.max(0, below - rowsPerPage, floor);
+      // The numbers that a restore passed over would be billions of pages.
+      const highest = reader.value<number | null>(highestBelow, below) ?? 0;
+      const to = Math.max(0, highest + 1 - rowsPerPage, floor);
       const seqs = seqsOf(reader.all(sql, below, to, appId, owner, limit));
       return { seqs, to: seqs.length < limit ? to : (seqs.at(-1) ?? 0) };
     };

@@ -22,6 +22,7 @@ import {
   listEntry,
   messageEvent,
   roomOf,
+  sampleAuditEntry,
   sampleDecision,
   sha256,
   withdrawnEvent,
@@ -30,6 +31,14 @@ import {
 let folder: string;
 let path: string;
 let opened: Store[];
+
+/** The highest sequence number of the database, which must be closed. */
+async function highest(): Promise<number> {
+  const store = await openSqliteStore({ path });
+  const position = await store.latestPosition();
+  await store.close();
+  return position;
+}
 
 function makeFolder(): string {
   return mkdtempSync(join(tmpdir(), "gatehouse-sqlite-"));
@@ -181,6 +190,51 @@ describe("the store in SQLite", () => {
       }
       expect(found).toEqual(expected);
     }
+  });
+
+  it("goes through what a restore has passed over as if nothing were there", async () => {
+    const store = await open();
+    const action = { case: "createAccount" as const, value: { operator: "ann", owner: "ann", name: "x" } };
+    const early = await append(store, sampleDecision({ action }));
+    await store.beginAuditEntry(sampleAuditEntry());
+    // An owner of so many accounts that the whole log is gone through.
+    for (let i = 0; i < 501; i += 1) {
+      const event = createdEvent(`a${i}`, baseMs, { owner: "ann" });
+      await store.appendEvent(event, digestOf(event), baseMs);
+    }
+    await store.close();
+    const [last, next] = [await highest(), 10 ** 14];
+    const db = new Database(path);
+    db.exec(`INSERT INTO restores VALUES (${last}, ${next}, ${baseMs}); UPDATE sqlite_sequence SET seq = ${next}`);
+    db.close();
+    const again = await open();
+    const late = await append(again, sampleDecision({ action }));
+    await again.beginAuditEntry(sampleAuditEntry());
+
+    const { items } = await again.listDecisions({ user: "ann" }, { size: 10 });
+    expect(items.map(({ decisionId }) => decisionId)).toEqual([late, early]);
+    expect((await again.listAuditEntries({}, { size: 10 })).items).toHaveLength(2);
+    let entries = 0;
+    let after: string | undefined;
+    let pages = 0;
+    do {
+      const page = await again.listTimeline({ appId, owner: "ann" }, { size: 100, ...(after !== undefined && { after }) });
+      entries += page.items.length;
+      after = page.next;
+      pages += 1;
+    } while (after !== undefined && pages < 100);
+    expect([entries, after]).toEqual([503, undefined]);
+    expect(await again.partingBefore(last)).toBeUndefined();
+    expect(await again.partingBefore(last + 1)).toBe(last);
+    expect(await again.partingBefore(next)).toBeUndefined();
+    const positions: number[] = [];
+    for (let position = 0; position < (await again.latestPosition()); ) {
+      const part = await again.readChanges(position, { kinds: new Set(["decision"]) }, 1);
+      positions.push(...part.changes.map((change) => change.position));
+      expect(part.next <= last || part.next >= next).toBe(true);
+      position = part.next;
+    }
+    expect(positions).toEqual([1, next + 1]);
   });
 
   it("refuses a file that is no database", async () => {
