@@ -127,10 +127,14 @@ function writable(call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStrea
   });
 }
 
+/** How much sooner than here a deadline may have passed at the client, which counts from when it sent the call. */
+const deadlineSkewMs = 10;
+
 /** Aborted when the client goes away; the reason tells when it was the deadline that ended the call. */
 function signalOf(call: AnyCall): AbortSignal {
   const controller = new AbortController();
-  const abort = () => controller.abort(Date.now() >= Number(call.getDeadline()) ? new ConnectError("", Code.DeadlineExceeded) : undefined);
+  const isDeadline = () => Date.now() + deadlineSkewMs >= Number(call.getDeadline());
+  const abort = () => controller.abort(isDeadline() ? new ConnectError("", Code.DeadlineExceeded) : undefined);
   if (call.cancelled) abort();
   else call.once("cancelled", abort);
   return controller.signal;

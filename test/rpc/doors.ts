@@ -1,23 +1,17 @@
 // Opens every door over one local door, each with a client of its own protocol, so that a case can be run over all of them.
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createNetServer, type Server } from "node:net";
-import { type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type CallOptions, type Client, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { credentials, Client as GrpcClient, Metadata, type ServiceError } from "@grpc/grpc-js";
-import {
-  type DecideRequest,
-  DecideRequestSchema,
-  DecideResponseSchema,
-  ModerationService,
-} from "../../gen/gatehouse/v1/moderation_service_pb.ts";
-import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { createConnectDoor, type HttpHandler } from "../../src/rpc/connect-door.ts";
 import { createGrpcDoor, type GrpcDoor } from "../../src/rpc/grpc-door.ts";
 import type { ServedService } from "../../src/rpc/implementation.ts";
 import type { FinishedCall } from "../../src/rpc/interceptors/telemetry.ts";
 import { createInterceptors } from "../../src/rpc/interceptors.ts";
 import { createLocalDoor } from "../../src/rpc/local-door.ts";
+import { createRemoteDoor } from "../../src/rpc/remote-door.ts";
 
 /** All doors, open. */
 export interface OpenDoors {
@@ -34,10 +28,10 @@ export interface OpenDoors {
   close(): Promise<void>;
 }
 
-export const doorNames = ["local", "grpc", "connect-json", "connect-binary", "grpc-web"] as const;
+export const doorNames = ["local", "grpc", "connect-json", "connect-binary", "grpc-web", "remote"] as const;
 export type DoorName = (typeof doorNames)[number];
 
-export async function openDoors(services: ServedService[], fallback?: HttpHandler): Promise<OpenDoors> {
+export async function openDoors(services: ServedService[], fallback?: HttpHandler, grpcPort = 0): Promise<OpenDoors> {
   const calls: FinishedCall[] = [];
   const internalErrors: unknown[] = [];
   const onInternalError = (error: unknown) => internalErrors.push(error);
@@ -49,7 +43,8 @@ export async function openDoors(services: ServedService[], fallback?: HttpHandle
   const connectDoor = createConnectDoor({ localDoor, services: descs, onInternalError, ...(fallback && { fallback }) });
   const httpServer = createServer(connectDoor);
   const connectUrl = `http://127.0.0.1:${await listen(httpServer)}`;
-  const grpcAddress = `127.0.0.1:${await listen(grpcServer)}`;
+  const grpcAddress = `127.0.0.1:${await listen(grpcServer, grpcPort)}`;
+  const remoteDoor = createRemoteDoor({ target: grpcAddress });
   const http = { baseUrl: connectUrl, httpVersion: "1.1" as const };
   return {
     localDoor,
@@ -62,10 +57,12 @@ export async function openDoors(services: ServedService[], fallback?: HttpHandle
       "connect-json": createConnectTransport({ ...http, useBinaryFormat: false }),
       "connect-binary": createConnectTransport({ ...http, useBinaryFormat: true }),
       "grpc-web": createGrpcWebTransport(http),
+      remote: remoteDoor.transport,
     },
     calls,
     internalErrors,
     async close() {
+      remoteDoor.close();
       httpServer.closeAllConnections();
       const servers = [httpServer, grpcServer].map((server) => new Promise((resolve) => server.close(resolve)));
       await Promise.all([grpcDoor.close(0), ...servers]);
@@ -73,52 +70,9 @@ export async function openDoors(services: ServedService[], fallback?: HttpHandle
   };
 }
 
-/** The Decide method through each door, and through grpc-js, which is a client of its own kind. */
-export function decideClients(doors: OpenDoors): Record<DoorName | "grpc-js", Client<typeof ModerationService>["decide"]> {
-  const client = (name: DoorName) => createClient(ModerationService, doors.transports[name]).decide;
-  return {
-    local: client("local"),
-    grpc: client("grpc"),
-    "grpc-js": (request, options) => decideByGrpcJs(doors.grpcAddress, request as DecideRequest, options ?? {}),
-    "connect-json": client("connect-json"),
-    "connect-binary": client("connect-binary"),
-    "grpc-web": client("grpc-web"),
-  };
-}
-
-function decideByGrpcJs(address: string, request: DecideRequest, { timeoutMs, signal }: CallOptions) {
-  const client = new GrpcClient(address, credentials.createInsecure());
-  return new Promise<ReturnType<typeof readAnswer>>((resolve, reject) => {
-    const call = client.makeUnaryRequest(
-      "/gatehouse.v1.ModerationService/Decide",
-      (message: DecideRequest) => Buffer.from(toBinary(DecideRequestSchema, message)),
-      readAnswer,
-      request,
-      new Metadata(),
-      timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
-      (error, answer) => {
-        client.close();
-        if (error) reject(connectErrorOf(error));
-        else if (answer) resolve(answer);
-      },
-    );
-    signal?.addEventListener("abort", () => call.cancel());
-  });
-}
-
-function readAnswer(bytes: Buffer) {
-  return fromBinary(DecideResponseSchema, bytes);
-}
-
-/** What grpc-js throws, as Connect would. */
-export function connectErrorOf(error: ServiceError): ConnectError {
-  const result = new ConnectError(error.details, Number(error.code));
-  const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
-  if (bytes instanceof Buffer) {
-    const status = fromBinary(StatusSchema, bytes);
-    result.details = status.details.map(({ typeUrl, value }) => ({ type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1), value }));
-  }
-  return result;
+/** The Decide method through a door. */
+export function decideClient(doors: OpenDoors, name: DoorName): Client<typeof ModerationService>["decide"] {
+  return createClient(ModerationService, doors.transports[name]).decide;
 }
 
 /** Resolves when the condition holds. */
@@ -126,8 +80,8 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function listen(server: Server): Promise<number> {
+function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
   });
 }

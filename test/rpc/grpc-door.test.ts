@@ -11,7 +11,8 @@ import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { createGrpcDoor } from "../../src/rpc/grpc-door.ts";
 import { type Implementation, type ServedService, serve } from "../../src/rpc/implementation.ts";
-import { connectErrorOf, type OpenDoors, openDoors, until } from "./doors.ts";
+import { toConnectError } from "../../src/rpc/remote-door.ts";
+import { type OpenDoors, openDoors, until } from "./doors.ts";
 import { openReflection } from "./reflection-client.ts";
 
 /** Serves a service whose other methods are not called here. */
@@ -59,7 +60,7 @@ function asItIs(bytes: Buffer): Buffer {
 async function failureOf(call: Promise<unknown>): Promise<{ code: Code; message: string; reasons: string[] }> {
   const error = await call.then(
     () => undefined,
-    (reason: ServiceError) => connectErrorOf(reason),
+    (reason: ServiceError) => toConnectError(reason),
   );
   if (error === undefined) throw new Error("the call did not fail");
   return { code: error.code, message: error.rawMessage, reasons: error.findDetails(ErrorInfoSchema).map(({ reason }) => reason) };

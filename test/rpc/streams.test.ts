@@ -123,7 +123,7 @@ describe.each(doorNames)("through the %s door", (name) => {
   });
 });
 
-describe.each(["local", "grpc"] as const)("through the %s door, which speaks both ways at once,", (name) => {
+describe.each(["local", "grpc", "remote"] as const)("through the %s door, which speaks both ways at once,", (name) => {
   it("requests and answers take turns", async () => {
     const turns: string[] = [];
     const answered = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
