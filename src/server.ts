@@ -148,7 +148,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       ModerationService,
       createModerationService({
         decide: createDecide({ ...deciding, shadowTrial }),
-        record: createRecord(deciding),
+        ...createRecord(deciding),
         recordFallback: createRecordFallback({ ...deciding, onRecorded: reportFallback }),
       }),
     ),

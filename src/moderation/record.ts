@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import {
   AccountCreatedSchema,
   AccountDestroyedSchema,
@@ -13,11 +14,12 @@ import {
   SubscribersAddedSchema,
   SubscribersRemovedSchema,
 } from "../../gen/gatehouse/v1/event_pb.ts";
-import type { RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import type { RecordBatchRequest, RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { GatehouseError } from "../errors.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { AppendedEvent, EventHandling, FollowedUp, Store, StoredFacts } from "../storage/storage.ts";
+import type { AppendedEvent, EventHandling, FollowedUp, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
@@ -41,8 +43,13 @@ export interface RecordDeps {
   now(): number;
 }
 
-/** Records an event and applies it to the registry; a repeat changes nothing and gets the id of the first time. */
-export type RecordEvent = (request: RecordRequest) => Promise<AppendedEvent>;
+/** Records events. */
+export interface RecordUseCases {
+  /** Records an event and applies it to the registry; a repeat changes nothing and gets the id of the first time. */
+  record(request: RecordRequest): Promise<AppendedEvent>;
+  /** The same for several events of one app, in this order: all or none. Throws INVALID_REQUEST when one is of another app. */
+  recordBatch(request: RecordBatchRequest): Promise<{ duplicates: number }>;
+}
 
 type Event = Exclude<RecordRequest["event"], { case: undefined }>;
 
@@ -58,17 +65,36 @@ const eventSchemas = {
   messagesWithdrawn: MessagesWithdrawnSchema,
 } satisfies Record<Event["case"], unknown>;
 
-export function createRecord(deps: RecordDeps): RecordEvent {
+export function createRecord(deps: RecordDeps): RecordUseCases {
   const { store, policies, factsOf, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
-  return async (request) => {
-    checkApp(request.appId);
-    const nowMs = now();
+  return {
+    async record(request) {
+      checkApp(request.appId);
+      const nowMs = now();
+      const { event, digest, handling } = newEvent(request, nowMs);
+      const appended = await store.appendEvent(event, digest, nowMs, handling);
+      if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+      return appended;
+    },
+    async recordBatch({ appId, requests }) {
+      checkApp(appId);
+      const foreign = requests.findIndex((request) => request.appId !== appId);
+      if (foreign !== -1) throw foreignEvent(foreign, appId);
+      const nowMs = now();
+      const events = requests.map((request) => newEvent(request, nowMs));
+      const appended = await store.appendEvents(events, nowMs);
+      for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
+      return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
+    },
+  };
+
+  function newEvent(request: RecordRequest, nowMs: number): NewEvent {
     const { happened, told } = readEvent(request.event as Event);
     const event = create(EventSchema, {
       appId: request.appId,
       requestId: request.requestId,
       event: happened,
-      receiveTime: timestampFromMs(nowMs),
+      receiveTime: timestampFromMs(Math.min(msOf(request.receiveTime) ?? nowMs, nowMs)),
     });
     if (request.origin !== undefined) event.origin = request.origin;
     const eventTime = toWholeMs(request.eventTime);
@@ -80,10 +106,8 @@ export function createRecord(deps: RecordDeps): RecordEvent {
     if (subject !== undefined && policies.live().programs[subject.case].rules.length > 0) {
       handling.flag = (stored) => flag(request, subject, nowMs, stored);
     }
-    const appended = await store.appendEvent(event, digest, nowMs, handling);
-    if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
-    return appended;
-  };
+    return { event, digest, handling };
+  }
 
   /** What the rules say of the event, as a decision without an id; undefined when none held. */
   function flag(request: RecordRequest, subject: Subject, nowMs: number, stored: StoredFacts): Decision | undefined {
@@ -113,6 +137,13 @@ function readEvent(event: Event): { happened: Event; told: Event } {
   if (event.case !== "messageSent") return { happened: event, told: event };
   const { complete, bare } = completeMessage("message_sent", event.value);
   return { happened: { case: event.case, value: complete }, told: { case: event.case, value: bare } };
+}
+
+function foreignEvent(index: number, appId: number): GatehouseError {
+  const problem = { field: `requests[${index}].app_id`, description: `must be ${appId}, the app of the batch` };
+  return new GatehouseError(ErrorReason.INVALID_REQUEST, `The request has 1 problem: ${problem.field}: ${problem.description}`, {
+    fields: [problem],
+  });
 }
 
 /** The event as rules can be asked about it; undefined for one that they cannot. */

@@ -4,6 +4,9 @@ import {
   type DecideRequest,
   type DecideResponse,
   DecideResponseSchema,
+  type RecordBatchRequest,
+  type RecordBatchResponse,
+  RecordBatchResponseSchema,
   type RecordFallbackRequest,
   type RecordFallbackResponse,
   RecordFallbackResponseSchema,
@@ -12,17 +15,16 @@ import {
   RecordResponseSchema,
 } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import type { Decide } from "../moderation/decide.ts";
-import type { RecordEvent } from "../moderation/record.ts";
+import type { RecordUseCases } from "../moderation/record.ts";
 import type { RecordFallback } from "../moderation/record-fallback.ts";
 
 /** What the service needs. */
-export interface ModerationServiceDeps {
+export interface ModerationServiceDeps extends RecordUseCases {
   decide: Decide;
-  record: RecordEvent;
   recordFallback: RecordFallback;
 }
 
-export function createModerationService({ decide, record, recordFallback }: ModerationServiceDeps) {
+export function createModerationService({ decide, record, recordBatch, recordFallback }: ModerationServiceDeps) {
   return {
     async decide(request: DecideRequest): Promise<DecideResponse> {
       return create(DecideResponseSchema, { decision: await decide(request) });
@@ -33,6 +35,10 @@ export function createModerationService({ decide, record, recordFallback }: Mode
     },
     async recordFallback(request: RecordFallbackRequest): Promise<RecordFallbackResponse> {
       return create(RecordFallbackResponseSchema, { decision: await recordFallback(request) });
+    },
+    async recordBatch(request: RecordBatchRequest): Promise<RecordBatchResponse> {
+      const { duplicates } = await recordBatch(request);
+      return create(RecordBatchResponseSchema, { duplicateCount: duplicates });
     },
   };
 }

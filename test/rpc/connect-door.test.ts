@@ -13,7 +13,14 @@ let decide: () => Promise<{ decision: { decisionId: string } }>;
 
 beforeAll(async () => {
   doors = await openDoors(
-    [serve(ModerationService, { decide: () => decide(), record: async () => ({ eventId: "e1" }), recordFallback: () => ({}) })],
+    [
+      serve(ModerationService, {
+        decide: () => decide(),
+        record: async () => ({ eventId: "e1" }),
+        recordFallback: () => ({}),
+        recordBatch: () => ({}),
+      }),
+    ],
     (request, response) => {
       response.writeHead(418).end(`not a call: ${request.url}`);
     },

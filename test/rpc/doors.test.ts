@@ -31,6 +31,7 @@ beforeAll(async () => {
       },
       record: async () => ({ eventId: "e1" }),
       recordFallback: () => ({}),
+      recordBatch: async () => ({}),
     }),
   ]);
 });

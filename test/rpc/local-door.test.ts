@@ -21,7 +21,9 @@ const request = create(DecideRequestSchema, { appId: 1, action: { case: "createA
 function open(decide: Implementation<typeof ModerationService>["decide"], interceptors: readonly Interceptor[] = []) {
   const lateErrors: unknown[] = [];
   const onLateError = (error: unknown) => lateErrors.push(error);
-  const services = [serve(ModerationService, { decide, record: () => ({ eventId: "e1" }), recordFallback: () => ({}) })];
+  const services = [
+    serve(ModerationService, { decide, record: () => ({ eventId: "e1" }), recordFallback: () => ({}), recordBatch: () => ({}) }),
+  ];
   const all = [...createInterceptors({ onCall: () => {}, onInternalError: () => {} }), ...interceptors];
   const door = createLocalDoor({ services, interceptors: all, onLateError });
   return { door, lateErrors, client: createClient(ModerationService, door) };
@@ -52,6 +54,7 @@ it("keeps the implementation's this", async () => {
       },
       record: () => ({}),
       recordFallback: () => ({}),
+      recordBatch: () => ({}),
     }),
   ];
   expect(await createClient(ModerationService, createLocalDoor({ services, interceptors: [] })).decide(request)).toBe(answer);

@@ -21,6 +21,7 @@ async function openReplica(name: string, grpcPort = 0): Promise<OpenDoors & { sh
       return { decision: { decisionId: name } };
     },
     record: async () => ({ eventId: name }),
+    recordBatch: async () => ({}),
     recordFallback: async () => ({}),
   });
   const replica = await openDoors([implementation], undefined, grpcPort);

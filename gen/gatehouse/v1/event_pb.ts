@@ -373,7 +373,7 @@ export type Event = Message<"gatehouse.v1.Event"> & {
   eventTime?: Timestamp | undefined;
 
   /**
-   * When the first delivery arrived, by our clock, to the millisecond.
+   * When the first delivery arrived, by our clock or that of the gateway that kept it for us, to the millisecond.
    *
    * @generated from field: google.protobuf.Timestamp receive_time = 6;
    */

@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file gatehouse/v1/moderation_service.proto.
  */
 export const file_gatehouse_v1_moderation_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8QIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjEKDHNlbmRfbWVzc2FnZRgMIAEoCzIZLmdhdGVob3VzZS52MS5TZW5kTWVzc2FnZUgAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24inQUKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjcKD2FjY291bnRfY3JlYXRlZBgKIAEoCzIcLmdhdGVob3VzZS52MS5BY2NvdW50Q3JlYXRlZEgAEkYKF2FjY291bnRfcHJvZmlsZV9jaGFuZ2VkGAsgASgLMiMuZ2F0ZWhvdXNlLnYxLkFjY291bnRQcm9maWxlQ2hhbmdlZEgAEjsKEWFjY291bnRfZGVzdHJveWVkGAwgASgLMh4uZ2F0ZWhvdXNlLnYxLkFjY291bnREZXN0cm95ZWRIABI7ChFzdWJzY3JpYmVyc19hZGRlZBgNIAEoCzIeLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc0FkZGVkSAASPwoTc3Vic2NyaWJlcnNfcmVtb3ZlZBgOIAEoCzIgLmdhdGVob3VzZS52MS5TdWJzY3JpYmVyc1JlbW92ZWRIABIxCgxhY2NvdW50X2Z1bGwYDyABKAsyGS5nYXRlaG91c2UudjEuQWNjb3VudEZ1bGxIABIxCgxtZXNzYWdlX3NlbnQYECABKAsyGS5nYXRlaG91c2UudjEuTWVzc2FnZVNlbnRIABI9ChJtZXNzYWdlc193aXRoZHJhd24YESABKAsyHy5nYXRlaG91c2UudjEuTWVzc2FnZXNXaXRoZHJhd25IAEIOCgVldmVudBIFukgCCAEiNQoOUmVjb3JkUmVzcG9uc2USEAoIZXZlbnRfaWQYASABKAkSEQoJZHVwbGljYXRlGAIgASgIIpkCChVSZWNvcmRGYWxsYmFja1JlcXVlc3QSNAoHcmVxdWVzdBgBIAEoCzIbLmdhdGVob3VzZS52MS5EZWNpZGVSZXF1ZXN0Qga6SAPIAQESMwoIYW5zd2VyZWQYAiABKA4yFS5nYXRlaG91c2UudjEuVmVyZGljdEIKukgHggEEEAEgABI2CgVjYXVzZRgDIAEoDjIbLmdhdGVob3VzZS52MS5EZWdyYWRlZENhdXNlQgq6SAeCAQQQASAAEiwKC2RlY2lzaW9uX2lkGAQgASgJQhe6SBRyEihAMg5eW1x4MjAtXHg3RV0qJBIvCgthbnN3ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoWUmVjb3JkRmFsbGJhY2tSZXNwb25zZRIoCghkZWNpc2lvbhgBIAEoCzIWLmdhdGVob3VzZS52MS5EZWNpc2lvbjKoAgoRTW9kZXJhdGlvblNlcnZpY2USTQoGRGVjaWRlEhsuZ2F0ZWhvdXNlLnYxLkRlY2lkZVJlcXVlc3QaHC5nYXRlaG91c2UudjEuRGVjaWRlUmVzcG9uc2UiCMrBGAQIAhABEk0KBlJlY29yZBIbLmdhdGVob3VzZS52MS5SZWNvcmRSZXF1ZXN0GhwuZ2F0ZWhvdXNlLnYxLlJlY29yZFJlc3BvbnNlIgjKwRgECAIQARJ1Cg5SZWNvcmRGYWxsYmFjaxIjLmdhdGVob3VzZS52MS5SZWNvcmRGYWxsYmFja1JlcXVlc3QaJC5nYXRlaG91c2UudjEuUmVjb3JkRmFsbGJhY2tSZXNwb25zZSIYysEYFAgCEAEaDnJlcXVlc3QuYXBwX2lkYgZwcm90bzM", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
+  fileDesc("CiVnYXRlaG91c2UvdjEvbW9kZXJhdGlvbl9zZXJ2aWNlLnByb3RvEgxnYXRlaG91c2UudjEi8QIKDURlY2lkZVJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ByZXZpZXcYBSABKAgSNQoOY3JlYXRlX2FjY291bnQYCiABKAsyGy5nYXRlaG91c2UudjEuQ3JlYXRlQWNjb3VudEgAEjcKD2FkZF9zdWJzY3JpYmVycxgLIAEoCzIcLmdhdGVob3VzZS52MS5BZGRTdWJzY3JpYmVyc0gAEjEKDHNlbmRfbWVzc2FnZRgMIAEoCzIZLmdhdGVob3VzZS52MS5TZW5kTWVzc2FnZUgAQg8KBmFjdGlvbhIFukgCCAEiOgoORGVjaWRlUmVzcG9uc2USKAoIZGVjaXNpb24YASABKAsyFi5nYXRlaG91c2UudjEuRGVjaXNpb24izwUKDVJlY29yZFJlcXVlc3QSFwoGYXBwX2lkGAEgASgNQge6SAQqAiAAEiwKCnJlcXVlc3RfaWQYAiABKAlCGLpIFXITKIABMg5eW1x4MjAtXHg3RV0qJBIkCgZvcmlnaW4YAyABKAsyFC5nYXRlaG91c2UudjEuT3JpZ2luEi4KCmV2ZW50X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJlY2VpdmVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNwoPYWNjb3VudF9jcmVhdGVkGAogASgLMhwuZ2F0ZWhvdXNlLnYxLkFjY291bnRDcmVhdGVkSAASRgoXYWNjb3VudF9wcm9maWxlX2NoYW5nZWQYCyABKAsyIy5nYXRlaG91c2UudjEuQWNjb3VudFByb2ZpbGVDaGFuZ2VkSAASOwoRYWNjb3VudF9kZXN0cm95ZWQYDCABKAsyHi5nYXRlaG91c2UudjEuQWNjb3VudERlc3Ryb3llZEgAEjsKEXN1YnNjcmliZXJzX2FkZGVkGA0gASgLMh4uZ2F0ZWhvdXNlLnYxLlN1YnNjcmliZXJzQWRkZWRIABI/ChNzdWJzY3JpYmVyc19yZW1vdmVkGA4gASgLMiAuZ2F0ZWhvdXNlLnYxLlN1YnNjcmliZXJzUmVtb3ZlZEgAEjEKDGFjY291bnRfZnVsbBgPIAEoCzIZLmdhdGVob3VzZS52MS5BY2NvdW50RnVsbEgAEjEKDG1lc3NhZ2Vfc2VudBgQIAEoCzIZLmdhdGVob3VzZS52MS5NZXNzYWdlU2VudEgAEj0KEm1lc3NhZ2VzX3dpdGhkcmF3bhgRIAEoCzIfLmdhdGVob3VzZS52MS5NZXNzYWdlc1dpdGhkcmF3bkgAQg4KBWV2ZW50EgW6SAIIASI1Cg5SZWNvcmRSZXNwb25zZRIQCghldmVudF9pZBgBIAEoCRIRCglkdXBsaWNhdGUYAiABKAgimQIKFVJlY29yZEZhbGxiYWNrUmVxdWVzdBI0CgdyZXF1ZXN0GAEgASgLMhsuZ2F0ZWhvdXNlLnYxLkRlY2lkZVJlcXVlc3RCBrpIA8gBARIzCghhbnN3ZXJlZBgCIAEoDjIVLmdhdGVob3VzZS52MS5WZXJkaWN0Qgq6SAeCAQQQASAAEjYKBWNhdXNlGAMgASgOMhsuZ2F0ZWhvdXNlLnYxLkRlZ3JhZGVkQ2F1c2VCCrpIB4IBBBABIAASLAoLZGVjaXNpb25faWQYBCABKAlCF7pIFHISKEAyDl5bXHgyMC1ceDdFXSokEi8KC2Fuc3dlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCChZSZWNvcmRGYWxsYmFja1Jlc3BvbnNlEigKCGRlY2lzaW9uGAEgASgLMhYuZ2F0ZWhvdXNlLnYxLkRlY2lzaW9uImkKElJlY29yZEJhdGNoUmVxdWVzdBIXCgZhcHBfaWQYASABKA1CB7pIBCoCIAASOgoIcmVxdWVzdHMYAiADKAsyGy5nYXRlaG91c2UudjEuUmVjb3JkUmVxdWVzdEILukgIkgEFCAEQ9AMiLgoTUmVjb3JkQmF0Y2hSZXNwb25zZRIXCg9kdXBsaWNhdGVfY291bnQYASABKA0yhgMKEU1vZGVyYXRpb25TZXJ2aWNlEk0KBkRlY2lkZRIbLmdhdGVob3VzZS52MS5EZWNpZGVSZXF1ZXN0GhwuZ2F0ZWhvdXNlLnYxLkRlY2lkZVJlc3BvbnNlIgjKwRgECAIQARJNCgZSZWNvcmQSGy5nYXRlaG91c2UudjEuUmVjb3JkUmVxdWVzdBocLmdhdGVob3VzZS52MS5SZWNvcmRSZXNwb25zZSIIysEYBAgCEAESdQoOUmVjb3JkRmFsbGJhY2sSIy5nYXRlaG91c2UudjEuUmVjb3JkRmFsbGJhY2tSZXF1ZXN0GiQuZ2F0ZWhvdXNlLnYxLlJlY29yZEZhbGxiYWNrUmVzcG9uc2UiGMrBGBQIAhABGg5yZXF1ZXN0LmFwcF9pZBJcCgtSZWNvcmRCYXRjaBIgLmdhdGVob3VzZS52MS5SZWNvcmRCYXRjaFJlcXVlc3QaIS5nYXRlaG91c2UudjEuUmVjb3JkQmF0Y2hSZXNwb25zZSIIysEYBAgCEAFiBnByb3RvMw", [file_buf_validate_validate, file_gatehouse_v1_access, file_gatehouse_v1_action, file_gatehouse_v1_decision, file_gatehouse_v1_event, file_gatehouse_v1_origin, file_google_protobuf_timestamp]);
 
 /**
  * An action to decide on.
@@ -160,6 +160,14 @@ export type RecordRequest = Message<"gatehouse.v1.RecordRequest"> & {
    * @generated from field: google.protobuf.Timestamp event_time = 4;
    */
   eventTime?: Timestamp | undefined;
+
+  /**
+   * When it arrived at a caller that has kept it since, by the caller's clock; kept to the millisecond. Not set, or in the future: it arrives
+   * now.
+   *
+   * @generated from field: google.protobuf.Timestamp receive_time = 5;
+   */
+  receiveTime?: Timestamp | undefined;
 
   /**
    * What has happened.
@@ -339,6 +347,55 @@ export const RecordFallbackResponseSchema: GenMessage<RecordFallbackResponse> = 
   messageDesc(file_gatehouse_v1_moderation_service, 5);
 
 /**
+ * Events of one app to record.
+ *
+ * @generated from message gatehouse.v1.RecordBatchRequest
+ */
+export type RecordBatchRequest = Message<"gatehouse.v1.RecordBatchRequest"> & {
+  /**
+   * The Chat application, by SDKAppID.
+   *
+   * @generated from field: uint32 app_id = 1;
+   */
+  appId: number;
+
+  /**
+   * The events in the order in which they are to be recorded: 1 to 500, each of this app.
+   *
+   * @generated from field: repeated gatehouse.v1.RecordRequest requests = 2;
+   */
+  requests: RecordRequest[];
+};
+
+/**
+ * Describes the message gatehouse.v1.RecordBatchRequest.
+ * Use `create(RecordBatchRequestSchema)` to create a new message.
+ */
+export const RecordBatchRequestSchema: GenMessage<RecordBatchRequest> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_moderation_service, 6);
+
+/**
+ * All events are on disk.
+ *
+ * @generated from message gatehouse.v1.RecordBatchResponse
+ */
+export type RecordBatchResponse = Message<"gatehouse.v1.RecordBatchResponse"> & {
+  /**
+   * How many of them were on disk already.
+   *
+   * @generated from field: uint32 duplicate_count = 1;
+   */
+  duplicateCount: number;
+};
+
+/**
+ * Describes the message gatehouse.v1.RecordBatchResponse.
+ * Use `create(RecordBatchResponseSchema)` to create a new message.
+ */
+export const RecordBatchResponseSchema: GenMessage<RecordBatchResponse> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_moderation_service, 7);
+
+/**
  * Decides what may happen and records what has happened. The webhook gateway and every other system ask here and get the same answers.
  *
  * @generated from service gatehouse.v1.ModerationService
@@ -382,6 +439,18 @@ export const ModerationService: GenService<{
     methodKind: "unary";
     input: typeof RecordFallbackRequestSchema;
     output: typeof RecordFallbackResponseSchema;
+  },
+  /**
+   * Records what has happened in one app, in the given order: all of it, or nothing. For callers that have kept events while the service was
+   * away; each is as if it were told by Record, so that repeating a batch is safe.
+   * Errors: INVALID_REQUEST, UNKNOWN_APP, DEADLINE_EXCEEDED, STORE_UNAVAILABLE, OVERLOADED, SHUTTING_DOWN.
+   *
+   * @generated from rpc gatehouse.v1.ModerationService.RecordBatch
+   */
+  recordBatch: {
+    methodKind: "unary";
+    input: typeof RecordBatchRequestSchema;
+    output: typeof RecordBatchResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_gatehouse_v1_moderation_service, 0);

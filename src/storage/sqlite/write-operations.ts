@@ -12,7 +12,7 @@ import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
-import type { WriteOperations } from "./writes.ts";
+import type { WriteArguments, WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
 export interface Operations {
@@ -29,10 +29,12 @@ export function prepareOperations(db: Database): Operations {
   const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
   const creations = prepareCreations(db, { open, closeOfEvent });
   const insertDecision = prepareInsertDecision(db, policyIds);
+  const appendEvent = eventAppender(db, sequence, insertDecision, creations);
   return {
     run: {
       appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
-      appendEvent: eventAppender(db, sequence, insertDecision, creations),
+      appendEvent,
+      appendEvents: (events) => (JSON.parse(events) as WriteArguments["appendEvent"][]).map((values) => appendEvent(...values)),
       appendShadow: shadowAppender(db, policyIds),
       markDegraded: degradedMarker(db),
       sweepFollowUps: followUpSweeper(db),

@@ -63,6 +63,8 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   closeCase: [caseSeq: number, author: string, reason: string, nowMs: number];
+  /** `events` is JSON of the arguments of `appendEvent`, each in an array. Results in what each of them results in. */
+  appendEvents: [events: string];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
   /** Results in 1, or in 0 when there is such a mark already. The decision must be there. */
@@ -118,7 +120,9 @@ export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appe
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
-    : number;
+    : Kind extends "appendEvents"
+      ? readonly (number | readonly number[])[]
+      : number;
 
 /** How each kind of write is done. */
 export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => WriteResult<Kind> };

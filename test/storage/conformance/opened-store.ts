@@ -99,6 +99,14 @@ export function follow(store: Store, event: Event, nowMs = baseMs): Promise<Appe
   return store.appendEvent(event, digestOf(event), nowMs, { followUpMs });
 }
 
+/** Appends events as they are in one call, at baseMs. */
+export function appendEvents(store: Store, events: readonly Event[]): Promise<AppendedEvent[]> {
+  return store.appendEvents(
+    events.map((event) => ({ event, digest: digestOf(event) })),
+    baseMs,
+  );
+}
+
 /** What is asked of the facts at a moment. */
 export async function factsAt<T>(store: Store, nowMs: number, ask: (facts: StoredFacts) => T): Promise<T> {
   return store.withFacts(nowMs, ask);

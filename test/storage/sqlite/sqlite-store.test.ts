@@ -311,6 +311,24 @@ describe("the store in SQLite", () => {
     expect(await store.appendEvent(event, digestOf(event), baseMs)).toMatchObject({ duplicate: false });
   });
 
+  it("appends several events wholly or not at all, also when other writes share the batch", async () => {
+    const store = await open();
+    const events = ["a", "b", "c"].map((accountId) => createdEvent(accountId, baseMs));
+    const poisonous = { ...sampleDecision(), appId: 1.5 };
+    const appends = events.map((event) => ({
+      event,
+      digest: digestOf(event),
+      handling: event === events[1] ? { flag: () => poisonous } : {},
+    }));
+    const other = createdEvent("other", baseMs);
+    const [refused, alone] = await Promise.allSettled([
+      store.appendEvents(appends, baseMs),
+      store.appendEvent(other, digestOf(other), baseMs),
+    ]);
+    expect([refused.status, alone.status]).toEqual(["rejected", "fulfilled"]);
+    expect((await store.listAccounts({}, { size: 10 })).items.map(({ accountId }) => accountId)).toEqual(["other"]);
+  });
+
   it("drops names that have lapsed and buckets that are past, little by little", async () => {
     const store = await open();
     const counter = { appId, action: "create_account", windowMs: 1000 };
