@@ -8,7 +8,14 @@ const only = (name, from, ...to) => ({
   to: { path: "^(src|gen|test|bench)/", pathNot: [from, "^gen/", ...to] },
 });
 
-const base = ["^src/errors\\.ts$", "^src/field-patterns\\.ts$", "^src/nearest\\.ts$", "^src/text/", "^src/elements/"];
+const base = [
+  "^src/errors\\.ts$",
+  "^src/field-patterns\\.ts$",
+  "^src/nearest\\.ts$",
+  "^src/process-lock\\.ts$",
+  "^src/text/",
+  "^src/elements/",
+];
 
 export default {
   forbidden: [
@@ -28,11 +35,14 @@ export default {
     only("rpc-knows-moderation-and-the-contract", "^src/rpc/", "^src/moderation/", "^src/storage/storage\\.ts$", ...base),
     only("webhook-knows-only-the-schema", "^src/webhook/", ...base),
     only("listener-knows-only-itself", "^src/listener/", ...base),
+    only("spool-knows-only-the-schema", "^src/spool/", ...base),
     only("telemetry-knows-only-itself", "^src/telemetry/"),
     only(
       "cli-is-a-client",
       "^src/cli/",
       "^src/(config|config-values|server|version)\\.ts$",
+      "^src/(gateway-settings|gateway-server)\\.ts$",
+      "^src/spool/spool-file\\.ts$",
       "^src/telemetry/logger\\.ts$",
       "^src/policy/",
       ...base,
@@ -46,8 +56,8 @@ export default {
     {
       name: "only-serve-starts-the-service",
       severity: "error",
-      from: { path: "^src/", pathNot: ["^src/cli/serve\\.ts$"] },
-      to: { path: "^src/server\\.ts$" },
+      from: { path: "^src/", pathNot: ["^src/cli/(serve|gateway)\\.ts$"] },
+      to: { path: "^src/(server|gateway-server)\\.ts$" },
     },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
   ],

@@ -8,8 +8,11 @@ import { type FieldProblem, GatehouseError } from "../../errors.ts";
 import { wordViolation } from "../../field-patterns.ts";
 import { createQuickCheck, type QuickCheck } from "./quick-check.ts";
 
-/** Refuses a request that breaks a rule with INVALID_REQUEST, which names every field; in a stream, each message. */
-export function createValidateInterceptor(): Interceptor {
+/** Finds what is wrong with a message by the rules of its schema: INVALID_REQUEST, which names every field; undefined when nothing is. */
+export type Validate = (schema: DescMessage, message: Message) => Error | undefined;
+
+/** Makes it; what it learns of a schema it keeps. */
+export function createValidate(): Validate {
   const matches = createPatternMatcher();
   const validator = createValidator({ regexMatch: matches });
   const quickChecks = new Map<DescMessage, QuickCheck>();
@@ -21,24 +24,29 @@ export function createValidateInterceptor(): Interceptor {
     }
     return check;
   };
+  return (schema, message) => (quickCheckOf(schema)(message) ? undefined : validateWholly(validator, schema, message));
+}
+
+/** Refuses a request that breaks a rule; in a stream, each message. */
+export function createValidateInterceptor(): Interceptor {
+  const validate = createValidate();
   return (next) => (request) => {
     const { input } = request.method;
-    if (!request.stream && quickCheckOf(input)(request.message)) return next(request);
-    if (request.stream) return next({ ...request, message: validateEach(validator, input, request.message) });
-    const problem = validate(validator, input, request.message);
+    if (request.stream) return next({ ...request, message: validateEach(validate, input, request.message) });
+    const problem = validate(input, request.message);
     return problem === undefined ? next(request) : Promise.reject(problem);
   };
 }
 
-async function* validateEach<T extends Message>(validator: Validator, schema: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
+async function* validateEach<T extends Message>(validate: Validate, schema: DescMessage, messages: AsyncIterable<T>): AsyncIterable<T> {
   for await (const message of messages) {
-    const problem = validate(validator, schema, message);
+    const problem = validate(schema, message);
     if (problem !== undefined) throw problem;
     yield message;
   }
 }
 
-function validate(validator: Validator, schema: DescMessage, message: Message): Error | undefined {
+function validateWholly(validator: Validator, schema: DescMessage, message: Message): Error | undefined {
   const result = validator.validate(schema, message);
   switch (result.kind) {
     case "valid":

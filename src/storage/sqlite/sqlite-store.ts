@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
+import { lockFile } from "../../process-lock.ts";
 import type { Store } from "../storage.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
@@ -18,7 +19,6 @@ import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
-import { lockDatabase } from "./process-lock.ts";
 import { openReader } from "./reader.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
@@ -49,7 +49,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
   }
   try {
     const path = preparePath(options.path);
-    const lock = lockDatabase(path);
+    const lock = lockFile(path, "database");
     opened.push(lock.release);
     prepareDatabase(path);
     const reader = openReader(path);
