@@ -202,7 +202,7 @@ export function oneOf<T extends string>(words: readonly T[]): (value: unknown) =
   };
 }
 
-function quoted(value: unknown): string {
+export function quoted(value: unknown): string {
   if (value === "" || value === null || value === undefined) return "nothing";
   return typeof value === "object" ? "a list or mapping" : `"${String(value)}"`;
 }

@@ -14,6 +14,7 @@ import {
   type Setting,
   wholeNumber,
 } from "./config-values.ts";
+import { gatewaySettings, type ServiceConfig } from "./gateway-settings.ts";
 import { type LimitConfig, limitSettings, readLimitConfig } from "./limit-settings.ts";
 import { type ListenerConfig, listenerSettings, readListenerConfig } from "./listener-settings.ts";
 import { didYouMean } from "./nearest.ts";
@@ -43,6 +44,10 @@ export interface Config extends ListenerConfig {
   /** Where webhooks go that are none of ours, and where copies go. */
   forward: ForwardConfig[];
   tap: PassOnConfig[];
+  /** The service that a gateway of its own calls. */
+  service: ServiceConfig;
+  /** What a gateway of its own keeps while the service is away. */
+  spool: { path: string; maxBytes: number };
   log: { level: LogLevel };
 }
 
@@ -154,6 +159,7 @@ export const settings = {
     meaning: "Where copies of webhooks go, whose answers nobody waits for: `OfficialAccount.*=http://127.0.0.1:9000/chat,…`.",
     read: readTaps,
   },
+  ...gatewaySettings,
   logLevel: {
     key: "log.level",
     env: "GATEHOUSE_LOG_LEVEL",
@@ -240,6 +246,14 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     followUpSeconds: get(settings.followUpSeconds),
     forward: get(settings.forward),
     tap: get(settings.tap),
+    service: {
+      address: get(settings.serviceAddress),
+      caFile: get(settings.serviceCaFile),
+      certFile: get(settings.serviceCertFile),
+      keyFile: get(settings.serviceKeyFile),
+      apiKey: get(settings.serviceApiKey),
+    },
+    spool: { path: get(settings.spoolPath), maxBytes: get(settings.spoolMaxBytes) },
     log: { level: get(settings.logLevel) },
   };
   return problems.length === 0 ? { config, problems: [], warnings: unknownVariables(env) } : { config: undefined, problems };

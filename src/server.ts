@@ -1,6 +1,5 @@
-// Puts everything together: the only place that knows concrete classes.
+// Puts the service together. This file and gateway-server.ts are the only places that know concrete parts.
 import { randomBytes } from "node:crypto";
-import type { Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DescEnum } from "@bufbuild/protobuf";
 import { Code, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
@@ -18,7 +17,7 @@ import { PolicyService } from "../gen/gatehouse/v1/policy_service_pb.ts";
 import type { Config } from "./config.ts";
 import { isLoopback, type ListenAddress } from "./config-values.ts";
 import { GatehouseError } from "./errors.ts";
-import { drainHttp, type Listener, type ListenerSpec, openListener } from "./listener/listener.ts";
+import { drainHttp } from "./listener/listener.ts";
 import { loadTls } from "./listener/load-tls.ts";
 import { createHttp2SocketServer, createHttpServer } from "./listener/servers.ts";
 import { createCheckApp } from "./moderation/apps.ts";
@@ -40,6 +39,7 @@ import { createRecord } from "./moderation/record.ts";
 import { createRecordFallback, isLateDeny } from "./moderation/record-fallback.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
+import { createOpenListener } from "./open-listener.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
 import { createAppLimit, createRateLimit } from "./rate-limit.ts";
 import { createAccountService } from "./rpc/account-service.ts";
@@ -66,7 +66,6 @@ import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { openSqliteStore, type SqliteStore } from "./storage/sqlite/sqlite-store.ts";
-import { createListenerReports } from "./telemetry/listener-reports.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
 import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 import { burstQuietMs, createReports } from "./telemetry/reports.ts";
@@ -239,6 +238,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   metrics.watch("webhook_in_flight", "Webhooks that are being decided or recorded.", admission.inFlight);
   metrics.watch("fallbacks_waiting", "Answered fallbacks that wait for being recorded.", unrecorded.waiting);
   const webhookServer = createHttpServer(config.webhook.limits, tls.webhook?.material, listener);
+  const open = createOpenListener({ config, tls, metrics, log, now, closers });
   const grpcServer = createHttp2SocketServer(tls.grpc?.material, grpcDoor.accept);
   const grpc = await open("grpc", grpcServer, config.grpc.maxConnections, (graceMs) => grpcDoor.close(graceMs));
   const api = await open("api", apiServer, config.api.limits.maxConnections, drainHttp(apiServer));
@@ -267,24 +267,6 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       return stopped;
     },
   };
-
-  async function open(
-    name: "webhook" | "api" | "grpc",
-    server: Server,
-    maxConnections: number,
-    drain: ListenerSpec["drain"],
-  ): Promise<Listener> {
-    const reports = createListenerReports(name, metrics, log, now);
-    reports.onCertificate(tls[name]?.material.expiresAtMs);
-    const address = config[name].listen;
-    if (name !== "webhook" && tls[name] === undefined && !isLoopback(address.host)) {
-      log.warn({ listener: name }, "keys and calls come here in the clear: set its tls, or put a proxy with TLS in front of it");
-    }
-    const listener = await openListener(server, { name, address, maxConnections, tls: tls[name], drain, now, ...reports });
-    metrics.listenerOpened(name, listener.connectionCount);
-    closers.push(() => listener.close(0));
-    return listener;
-  }
 
   /** Takes up the policies that were in force last, then the policy file. */
   async function takeUpPolicies(): Promise<void> {

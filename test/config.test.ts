@@ -37,6 +37,8 @@ describe("settings", () => {
       forward: [],
       tap: [],
       followUpSeconds: 86_400,
+      service: { address: undefined, caFile: undefined, certFile: undefined, keyFile: undefined, apiKey: undefined },
+      spool: { path: "data/gateway-spool.db", maxBytes: 268435456 },
       log: { level: "info" },
     });
   });
@@ -59,6 +61,17 @@ database: x.db`;
       webhook: { listen: { host: "::1", port: 0 }, budgets: { createAccount: 200, addSubscribers: 30, sendMessage: 200, events: 50 } },
       database: "x.db",
     });
+  });
+
+  it.each([
+    "gatehouse:9090",
+    "dns:///gatehouse:9090",
+    "dns:///[::1]:9090",
+    "[::1]:9090",
+    "ipv4:10.0.0.1:9090,10.0.0.2:9090",
+    "unix:/run/gatehouse",
+  ])("take %s as the service's address", (address) => {
+    expect(readConfig({ GATEHOUSE_APPS: "5", GATEHOUSE_SERVICE: address }, "", "g").config?.service.address).toBe(address);
   });
 
   it("take apps with tokens from the variable", () => {
@@ -156,6 +169,8 @@ api: { cors_origins: ["https://a.example"], tls: { cert_file: b.crt, key_file: b
     ["apps: [5]\ngrpc: { tls: { client_ca_file: x } }", "grpc.tls: needs both cert_file and key_file"],
     ["apps: [5]\napi: { cors_origins: ['*'] }", '"*" is not an origin'],
     ["apps: [5]\napi: { cors_origins: ['https://a.example/'] }", '"https://a.example/" is not an origin'],
+    ["apps: [5]\nservice: { address: 'http://a:1' }", "must be a gRPC target with a port, such as dns:///gatehouse:9090"],
+    ["apps: [5]\nservice: { address: dns:///a }", "must be a gRPC target with a port"],
     ["apps: [", "g.yaml:"],
     ["- a", "the file must be a mapping of settings"],
   ])("refuse %j", (text, message) => {

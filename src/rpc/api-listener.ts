@@ -12,6 +12,8 @@ export interface ApiListenerDeps {
   connectDoor: RequestListener;
   /** Resolves when the service can answer calls; rejects with the reason when it cannot. */
   ready(): Promise<void>;
+  /** What else /readyz says when it is ready. Default: nothing. */
+  notes?(): Promise<Record<string, string>>;
   /** Renders the metrics. */
   metrics(): Promise<{ contentType: string; text: string }>;
   /** Resolves when the caller with this Authorization header may read the metrics; rejects with the reason when not. */
@@ -31,13 +33,13 @@ const securityHeaders = Object.entries({
 });
 
 export function createApiListener(deps: ApiListenerDeps): RequestListener {
-  const { connectDoor, ready, metrics, checkMetricsReader, crossOrigin, onInternalError } = deps;
+  const { connectDoor, ready, notes, metrics, checkMetricsReader, crossOrigin, onInternalError } = deps;
   const pages: Record<string, (req: IncomingMessage) => Promise<Page>> = {
     "/healthz": async () => ({ status: 200, contentType: "application/json", text: '{"status":"ok"}\n' }),
     "/readyz": async () => {
       try {
         await ready();
-        return { status: 200, contentType: "application/json", text: '{"status":"ready"}\n' };
+        return { status: 200, contentType: "application/json", text: `${JSON.stringify({ status: "ready", ...(await notes?.()) })}\n` };
       } catch (error) {
         if (!(error instanceof GatehouseError)) onInternalError(error);
         const reason = error instanceof GatehouseError ? error.message : "An internal error occurred.";

@@ -5,7 +5,7 @@ import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../errors.ts";
 import { isUsable } from "../moderation/keys.ts";
 import type { Keys, PageRequest } from "../storage/storage.ts";
-import { createAuthenticate, credentialMissing } from "./authenticate.ts";
+import { type AuthenticateDeps, createAuthenticate, credentialMissing } from "./authenticate.ts";
 import { type BearerTokenDeps, createTokenKeys, createVerifyToken } from "./bearer-token.ts";
 import { checkRole } from "./caller.ts";
 import { type AccessDeps, createAccessInterceptor, type Subjects } from "./interceptors/access.ts";
@@ -45,7 +45,7 @@ async function hasUsableKey(store: Pick<Keys, "listKeys">, nowMs: number): Promi
 
 /** What the access of listeners is made of. */
 export interface ListenerAccessDeps {
-  store: Keys;
+  store: AuthenticateDeps["store"];
   bootstrapKey: string | undefined;
   /** Whose tokens are believed; undefined: nobody's. */
   jwt: TokenSettings | undefined;

@@ -26,6 +26,8 @@ export interface Metrics {
   fallbackDropped(why: string): void;
   /** A decision became degraded in the record. The cause and the late verdict are words of the schema, such as `deadline` and `deny`. */
   fallbackRecorded(cause: string, lateVerdict: string): void;
+  /** Something was done with items of the spool: `kept`, `delivered`, `refused`, or not kept: `full`, `failed`, `slow`. */
+  spooled(kind: string, result: string, count: number): void;
   /** Adds a value that is asked for whenever the metrics are read. The name is without the prefix `gatehouse_`. */
   watch(name: string, help: string, read: () => number): void;
   /** It became known what followed from a decision, or what events follow from: `confirmed`, `leaked`, `abandoned` or `bypassed`. */
@@ -117,6 +119,12 @@ export function createMetrics(version: string): Metrics {
     registers,
   });
   const openCases = new Gauge({ name: "gatehouse_open_cases", help: "Cases that are open, by kind.", labelNames: ["kind"], registers });
+  const spooled = new Counter({
+    name: "gatehouse_spool_items_total",
+    help: "Events and fallbacks of the spool: kept, delivered, refused by the service, or not kept: full, failed, slow.",
+    labelNames: ["kind", "result"],
+    registers,
+  });
   return {
     webhookAnswered: registerTimedCounter(registry, {
       counter: {
@@ -153,6 +161,7 @@ export function createMetrics(version: string): Metrics {
     degraded: (command, cause) => degraded.inc({ command, cause }),
     fallbackDropped: (why) => dropped.inc({ why }),
     fallbackRecorded: (cause, lateVerdict) => fallbacks.inc({ cause, late_verdict: lateVerdict }),
+    spooled: (kind, result, count) => spooled.inc({ kind, result }, count),
     watch(name, help, read) {
       new Gauge({
         name: `gatehouse_${name}`,

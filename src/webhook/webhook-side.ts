@@ -1,7 +1,5 @@
 // The webhook side as one piece: whoever has a client of the moderation service can answer Chat.
 import type { RequestListener } from "node:http";
-import type { Client } from "@connectrpc/connect";
-import type { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { type Admission, createAdmission } from "./admission.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
@@ -12,7 +10,7 @@ import { createWebhookListener, type WebhookListenerDeps } from "./webhook-liste
 export interface WebhookSideDeps<Keeper extends Unrecorded>
   extends Pick<GatewayDeps, "appLimit" | "newRequestId" | "now">,
     Pick<WebhookListenerDeps, "verify" | "clientAddress" | "passOn" | "onAnswered"> {
-  client: Client<typeof ModerationService>;
+  client: GatewayDeps["client"];
   settings: {
     fallback: GatewayDeps["fallbacks"];
     budgets: GatewayDeps["budgets"];

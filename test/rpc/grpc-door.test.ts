@@ -11,7 +11,7 @@ import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { createGrpcDoor } from "../../src/rpc/grpc-door.ts";
 import { type Implementation, type ServedService, serve } from "../../src/rpc/implementation.ts";
-import { toConnectError } from "../../src/rpc/remote-door.ts";
+import { toConnectError } from "../../src/rpc/remote-calls.ts";
 import { type OpenDoors, openDoors, until } from "./doors.ts";
 import { openReflection } from "./reflection-client.ts";
 

@@ -215,7 +215,7 @@ export type Change = Message<"gatehouse.v1.Change"> & {
   cursor: string;
 
   /**
-   * When it was made, by our clock, to the millisecond.
+   * When it was made, by our clock, to the millisecond; of an event its receive_time.
    *
    * @generated from field: google.protobuf.Timestamp change_time = 2;
    */
