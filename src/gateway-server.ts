@@ -168,7 +168,13 @@ function openDoor({ address, caFile, certFile, keyFile, apiKey }: ServiceConfig,
   if (apiKey !== undefined && caFile === undefined) {
     log.warn({ service: address }, "the API key goes to the service without TLS: whoever is on the way can read it; set service.ca_file");
   }
-  return createRemoteDoor({ target: address, ...(apiKey && { apiKey }), ...(caFile && { tls: readTls(caFile, certFile, keyFile) }) });
+  const tls = caFile === undefined ? {} : { tls: readTls(caFile, certFile, keyFile) };
+  try {
+    return createRemoteDoor({ target: address, ...(apiKey && { apiKey }), ...tls });
+  } catch (cause) {
+    const message = `service: the TLS files cannot be used: ${(cause as Error).message}. They must be PEM, and the key that of the certificate.`;
+    throw new GatehouseError(ErrorReason.INVALID_REQUEST, message, { cause });
+  }
 }
 
 function readTls(caFile: string, certFile: string | undefined, keyFile: string | undefined): RemoteTls {

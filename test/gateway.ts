@@ -15,6 +15,8 @@ export interface TestGateway extends AsyncDisposable {
   log: string[];
   /** Posts a webhook of app 1400000000. */
   post(command: string, body: unknown): Promise<{ status: number; answer: unknown }>;
+  /** The same, with the answer as it came; a body that is text is sent as it is. */
+  postForText(command: string, body: unknown): Promise<{ status: number; text: string }>;
   /** The value of a metric, such as `gatehouse_spool_waiting` or one with its labels; 0 when it is not there. */
   metric(name: string): Promise<number>;
   ready(): Promise<{ status: number; body: unknown }>;
@@ -43,15 +45,20 @@ export async function startGateway({
   const log: string[] = [];
   const server = await startGatewayServer(config, createLogger("debug", { write: (line) => void log.push(line) }));
   const apiUrl = `http://127.0.0.1:${server.api.port}`;
+  async function postForText(command: string, body: unknown): Promise<{ status: number; text: string }> {
+    const query = new URLSearchParams({ SdkAppid: String(testApp), CallbackCommand: command, contenttype: "json" });
+    const url = `http://127.0.0.1:${server.webhook.port}/?${query}`;
+    const response = await fetch(url, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) });
+    return { status: response.status, text: await response.text() };
+  }
   return {
     server,
     folder,
     log,
+    postForText,
     async post(command, body) {
-      const query = new URLSearchParams({ SdkAppid: String(testApp), CallbackCommand: command, contenttype: "json" });
-      const url = `http://127.0.0.1:${server.webhook.port}/?${query}`;
-      const response = await fetch(url, { method: "POST", body: JSON.stringify(body) });
-      return { status: response.status, answer: await response.json() };
+      const { status, text } = await postForText(command, body);
+      return { status, answer: JSON.parse(text) };
     },
     async metric(name) {
       const lines = (await (await fetch(`${apiUrl}/metrics`)).text()).split("\n");

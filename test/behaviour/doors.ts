@@ -7,6 +7,7 @@ import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { type DecideRequest, DecideRequestSchema, ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { messageBodySlices } from "../../src/elements/element-texts.ts";
 import { type TestGatehouse, testApp } from "../gatehouse.ts";
+import { startGateway } from "../gateway.ts";
 
 /** An action as cases write it. */
 export type CaseAction =
@@ -55,29 +56,15 @@ export const doors: Door[] = [
     name: "webhook",
     async decide(gatehouse, action) {
       const { text } = await gatehouse.postForText(...webhookOf(action));
-      const {
-        ErrorCode,
-        ErrorInfo,
-        RefusedSubscribers_Account: refused = [],
-        CloudCustomData,
-      } = JSON.parse(text) as {
-        ErrorCode: number;
-        ErrorInfo: string;
-        RefusedSubscribers_Account?: string[];
-        CloudCustomData?: string;
-      };
-      const elements = messageBodySlices(text);
-      return {
-        answer: {
-          verdict: ErrorCode === 0 ? "allow" : ErrorCode === 2 ? "discard" : "deny",
-          code: ErrorCode,
-          message: ErrorInfo,
-          refused,
-          ...(elements && { elements }),
-          ...(CloudCustomData !== undefined && { customData: CloudCustomData }),
-        },
-        recorded: await recorded(gatehouse),
-      };
+      return { answer: answerOfWebhook(text), recorded: await recorded(gatehouse) };
+    },
+  },
+  {
+    name: "webhook at a gateway apart",
+    async decide(gatehouse, action) {
+      await using gateway = await startGateway({ service: `dns:///127.0.0.1:${gatehouse.server.grpc.port}` });
+      const { text } = await gateway.postForText(...webhookOf(action));
+      return { answer: answerOfWebhook(text), recorded: await recorded(gatehouse) };
     },
   },
 ];
@@ -131,6 +118,24 @@ function answerOf({ verdict, code, message, refused, rewrite }: Decision): Answe
   };
 }
 
+function answerOfWebhook(text: string): Answer {
+  const {
+    ErrorCode: code,
+    ErrorInfo: message,
+    RefusedSubscribers_Account: refused = [],
+    CloudCustomData: customData,
+  } = JSON.parse(text) as { ErrorCode: number; ErrorInfo: string; RefusedSubscribers_Account?: string[]; CloudCustomData?: string };
+  const elements = messageBodySlices(text);
+  return {
+    verdict: code === 0 ? "allow" : code === 2 ? "discard" : "deny",
+    code,
+    message,
+    refused,
+    ...(elements && { elements }),
+    ...(customData !== undefined && { customData }),
+  };
+}
+
 /** A decision as the store has it (the latest one, unless an id is given), without what differs from door to door. */
 async function recorded(gatehouse: TestGatehouse, decisionId?: string): Promise<object> {
   const client = createClient(DecisionService, gatehouse.server.localDoor);
@@ -139,6 +144,12 @@ async function recorded(gatehouse: TestGatehouse, decisionId?: string): Promise<
       ? (await client.listDecisions({ pageSize: 1 })).decisions[0]
       : (await client.getDecision({ decisionId })).decision;
   if (decision === undefined) throw new Error("nothing was recorded");
-  const { decisionId: _id, origin: _origin, decideTime: _time, ...rest } = toJson(DecisionSchema, decision) as Record<string, unknown>;
+  const {
+    decisionId: _id,
+    requestId: _requestId,
+    origin: _origin,
+    decideTime: _time,
+    ...rest
+  } = toJson(DecisionSchema, decision) as Record<string, unknown>;
   return rest;
 }

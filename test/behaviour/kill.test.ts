@@ -1,5 +1,4 @@
 // kill -9 while webhooks are being answered: every decision and event that was answered is there afterwards.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { Agent, request } from "node:http";
@@ -10,30 +9,10 @@ import { expect, it } from "vitest";
 import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
 import { startGatehouse, testApp } from "../gatehouse.ts";
+import { startGatehouseProcess } from "../gatehouse-process.ts";
 
 const beforeCreate = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
 const afterCreate = "OfficialAccount.CallbackAfterCreateOfficialAccount";
-
-/** Starts the service as people do, in a process of its own, and gives where its webhooks go. */
-async function serve(folder: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, ["src/gatehouse.js", "serve"], {
-    env: {
-      ...process.env,
-      GATEHOUSE_DATABASE: join(folder, "gatehouse.db"),
-      GATEHOUSE_WEBHOOK_LISTEN: "127.0.0.1:0",
-      GATEHOUSE_API_LISTEN: "127.0.0.1:0",
-      GATEHOUSE_GRPC_LISTEN: "127.0.0.1:0",
-    },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let output = "";
-  for await (const chunk of child.stdout) {
-    output += chunk;
-    const url = /webhook {2}(http:\S+)/.exec(output)?.[1];
-    if (url !== undefined) return { child, url };
-  }
-  throw new Error(`it did not start: ${output}`);
-}
 
 function post(agent: Agent, url: string, command: string, body: object): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -49,7 +28,8 @@ it("loses nothing that was answered", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-kill-"));
   const answered = { names: new Set<string>(), accounts: new Set<string>() };
   for (let round = 0; round < 3; round++) {
-    const { child, url } = await serve(folder);
+    const { child, addresses } = await startGatehouseProcess(["serve"], { GATEHOUSE_DATABASE: join(folder, "gatehouse.db") });
+    const url = `http://${addresses.webhook}`;
     const agent = new Agent({ keepAlive: true, maxSockets: 32 });
     const target = answered.names.size + 300 + Math.floor(Math.random() * 300);
     let n = 0;

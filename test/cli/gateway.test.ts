@@ -1,5 +1,5 @@
 // `gatehouse gateway` says what is missing or wrong before it serves.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,7 +8,6 @@ import { gatehouse } from "./harness.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "gatehouse-gateway-command-"));
-  writeFileSync(join(folder, "ca.pem"), "");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -25,6 +24,15 @@ describe("gatehouse gateway", () => {
     [[], {}, "service.address: the service must be given, such as --service dns:///gatehouse:9090"],
     [["--service", "http://a:1"], {}, "GATEHOUSE_SERVICE: must be a gRPC target with a port, such as dns:///gatehouse:9090"],
     [["--service", "a:1", "--ca-file", "/no/such.pem"], {}, "service.ca_file: /no/such.pem cannot be read: ENOENT"],
+    [
+      ["--service", "a:1"],
+      {
+        GATEHOUSE_SERVICE_CA_FILE: "package.json",
+        GATEHOUSE_SERVICE_CERT_FILE: "package.json",
+        GATEHOUSE_SERVICE_KEY_FILE: "package.json",
+      },
+      "service: the TLS files cannot be used",
+    ],
     [
       ["--service", "a:1", "--ca-file", "system"],
       { GATEHOUSE_SERVICE_CERT_FILE: "x.pem" },
