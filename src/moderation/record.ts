@@ -19,7 +19,7 @@ import { GatehouseError } from "../errors.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { AppendedEvent, FollowedUp, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
+import type { AppendedEvent, EventHandling, FollowedUp, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
@@ -71,7 +71,7 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     async record(request) {
       checkApp(request.appId);
       const nowMs = now();
-      const { event, digest, ...handling } = newEvent(request, nowMs);
+      const { event, digest, handling } = newEvent(request, nowMs);
       const appended = await store.appendEvent(event, digest, nowMs, handling);
       if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
       return appended;
@@ -81,12 +81,10 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
       const foreign = requests.findIndex((request) => request.appId !== appId);
       if (foreign !== -1) throw foreignEvent(foreign, appId);
       const nowMs = now();
-      const appended = await store.appendEvents(
-        requests.map((request) => newEvent(request, nowMs)),
-        nowMs,
-      );
-      if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
-      return appended;
+      const events = requests.map((request) => newEvent(request, nowMs));
+      const appended = await store.appendEvents(events, nowMs);
+      for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
+      return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
     },
   };
 
@@ -104,9 +102,11 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     const { case: kind, value } = told;
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
     const subject = subjectOf(happened);
-    const asked = { event, digest, followUpMs };
-    if (subject === undefined || policies.live().programs[subject.case].rules.length === 0) return asked;
-    return { ...asked, flag: (stored) => flag(request, subject, nowMs, stored) };
+    const handling: EventHandling = { followUpMs };
+    if (subject !== undefined && policies.live().programs[subject.case].rules.length > 0) {
+      handling.flag = (stored) => flag(request, subject, nowMs, stored);
+    }
+    return { event, digest, handling };
   }
 
   /** What the rules say of the event, as a decision without an id; undefined when none held. */

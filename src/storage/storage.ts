@@ -251,9 +251,10 @@ export interface DecisionFilter {
 }
 
 /** An event to append, as the arguments of `appendEvent`. */
-export interface NewEvent extends EventHandling {
+export interface NewEvent {
   event: Event;
   digest: Uint8Array;
+  handling?: EventHandling;
 }
 
 /** The log of events, and through it the registry of accounts. */
@@ -273,10 +274,10 @@ export interface Events {
   appendEvent(event: Event, digest: Uint8Array, nowMs: number, handling?: EventHandling): Promise<AppendedEvent>;
 
   /**
-   * Appends all of them, in this order and each as `appendEvent` does, or none. What the flags see need not include what earlier ones of the
-   * same call change.
+   * Appends all of them, in this order and each as `appendEvent` does, or none; results in what became of each. What the flags see need not
+   * include what earlier ones of the same call change.
    */
-  appendEvents(events: readonly NewEvent[], nowMs: number): Promise<{ duplicates: number; followedUp?: readonly FollowedUp[] }>;
+  appendEvents(events: readonly NewEvent[], nowMs: number): Promise<AppendedEvent[]>;
 
   /** The events of one account, in the order they were appended, each with what it follows from. */
   listAccountEvents(appId: number, accountId: string, page: PageRequest): Promise<Page<Event>>;

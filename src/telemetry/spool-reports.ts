@@ -1,6 +1,7 @@
 // Turns what happens to a gateway's spool into counts and log lines, of a burst of the same trouble the first.
 import { createBurstGate, type Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
+import { burstQuietMs } from "./reports.ts";
 
 /** What is told of. None of them throws. */
 export interface SpoolReports {
@@ -16,9 +17,6 @@ export interface SpoolReports {
   /** The disk did not take something. */
   trouble(error: unknown): void;
 }
-
-/** How long one burst of the same trouble keeps the log quiet. */
-const burstQuietMs = 10_000;
 
 const consequences: Readonly<Record<string, string>> = {
   event: "an event could not be kept, and was not acknowledged",

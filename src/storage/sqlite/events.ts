@@ -8,7 +8,7 @@ import { decodeEvent, encodeEvent } from "../event-codec.ts";
 import { messageChange } from "../message-change.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { EventHandling, Events, StoredFacts } from "../storage.ts";
+import type { AppendedEvent, Events, NewEvent, StoredFacts } from "../storage.ts";
 import { subscriptionChange } from "../subscription-change.ts";
 import type { HappenedValues } from "./creation-rows.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
@@ -16,7 +16,7 @@ import { followedUpOf, seqOf } from "./followed-up.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
-import type { WriteArguments } from "./writes.ts";
+import type { WriteArguments, WriteResult } from "./writes.ts";
 
 /** A row as `selectEvent` reads it. */
 export interface EventRow {
@@ -34,7 +34,7 @@ export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body, 
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
-  function valuesOf(event: Event, digest: Uint8Array, nowMs: number, { flag, followUpMs }: EventHandling): WriteArguments["appendEvent"] {
+  function valuesOf({ event, digest, handling: { flag, followUpMs } = {} }: NewEvent, nowMs: number): WriteArguments["appendEvent"] {
     const decision = flag?.(factsAt(nowMs));
     const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
     return [
@@ -57,19 +57,13 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
   return {
     async appendEvent(event, digest, nowMs, handling = {}) {
       reader.assertOpen();
-      const result = await writer.write(["appendEvent", ...valuesOf(event, digest, nowMs, handling)]);
-      const seq = seqOf(result);
-      const appended = { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
-      const followedUp = followedUpOf(result);
-      return followedUp === undefined ? appended : { ...appended, followedUp };
+      return appendedOf(await writer.write(["appendEvent", ...valuesOf({ event, digest, handling }, nowMs)]));
     },
 
     async appendEvents(events, nowMs) {
       reader.assertOpen();
-      const values = events.map(({ event, digest, ...handling }) => valuesOf(event, digest, nowMs, handling));
-      const result = await writer.write(["appendEvents", JSON.stringify(values)]);
-      const followedUp = followedUpOf(result);
-      return followedUp === undefined ? { duplicates: seqOf(result) } : { duplicates: seqOf(result), followedUp };
+      const values = events.map((event) => valuesOf(event, nowMs));
+      return (await writer.write(["appendEvents", JSON.stringify(values)])).map(appendedOf);
     },
 
     async listAccountEvents(appId, accountId, page) {
@@ -90,6 +84,13 @@ function happenedValues({ event }: Event, eventMs: number, nowMs: number, follow
   if (event.case !== "accountCreated" || event.value.name === "") return undefined;
   const { operator, owner, name, accountId } = event.value;
   return [operator, owner, name, normalize(name), accountId, eventMs, eventMs < nowMs - followUpMs ? 1 : 0, followUpMs];
+}
+
+function appendedOf(result: WriteResult<"appendEvent">): AppendedEvent {
+  const seq = seqOf(result);
+  const appended = { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
+  const followedUp = followedUpOf(result);
+  return followedUp === undefined ? appended : { ...appended, followedUp };
 }
 
 function jsonOrNull(value: unknown): string | null {

@@ -4,7 +4,7 @@ import type { FollowedUp } from "../storage.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { WriteResult } from "./writes.ts";
 
-type Followed = WriteResult<"appendDecision" | "appendEvent" | "appendEvents" | "markDegraded">;
+type Followed = WriteResult<"appendDecision" | "appendEvent" | "markDegraded">;
 
 /** The sequence number of a result, or what else stands first. */
 export function seqOf(result: Followed): number {

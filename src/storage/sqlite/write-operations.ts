@@ -1,6 +1,5 @@
 // How each write changes the database. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
-import { seqOf } from "./followed-up.ts";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
 import { auditOperations } from "./write-audit.ts";
@@ -37,16 +36,7 @@ export function prepareOperations(db: Database): Operations {
     run: {
       appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
       appendEvent,
-      appendEvents(events) {
-        let duplicates = 0;
-        const followedUp: number[] = [];
-        for (const values of JSON.parse(events) as WriteArguments["appendEvent"][]) {
-          const result = appendEvent(...values);
-          if (seqOf(result) < 0) duplicates += 1;
-          if (typeof result !== "number") followedUp.push(...result.slice(1));
-        }
-        return followedUp.length === 0 ? duplicates : [duplicates, ...followedUp];
-      },
+      appendEvents: (events) => (JSON.parse(events) as WriteArguments["appendEvent"][]).map((values) => appendEvent(...values)),
       appendShadow: shadowAppender(db, policyIds),
       markDegraded: degradedMarker(db, creations),
       sweepFollowUps: followUpSweeper(db),

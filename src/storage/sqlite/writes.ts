@@ -50,11 +50,6 @@ export interface WriteArguments {
     creation: string | null,
     flagged: string | null,
   ];
-  /**
-   * `events` is JSON of the arguments of `appendEvent`, each in an array. Results in how many events were there before, with FollowedUpValues
-   * after it when anything became known.
-   */
-  appendEvents: [events: string];
   /** Results in how many were abandoned, and 1 when nothing was left to do. */
   sweepFollowUps: [nowMs: number, reservationMs: number, keepMs: number];
   /** Results in the sequence number of the new case, or, negative, in that of the one that was there before. */
@@ -69,6 +64,8 @@ export interface WriteArguments {
   ];
   /** Results in 0. */
   closeCase: [caseSeq: number, author: string, reason: string, nowMs: number];
+  /** `events` is JSON of the arguments of `appendEvent`, each in an array. Results in what each of them results in. */
+  appendEvents: [events: string];
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
   /**
@@ -129,17 +126,15 @@ export type WriteKind = keyof WriteArguments;
 export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]] }[WriteKind];
 
 /** What a write results in: most in one number. */
-export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends
-  | "appendDecision"
-  | "appendEvent"
-  | "appendEvents"
-  | "markDegraded"
+export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent" | "markDegraded"
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
     ? readonly [abandoned: number, isDone: number]
     : Kind extends "deleteOld"
       ? readonly [deleted: number, isDone: number, busyMs: number]
-      : number;
+      : Kind extends "appendEvents"
+        ? readonly (number | readonly number[])[]
+        : number;
 
 /** How each kind of write is done. */
 export type WriteOperations = { [Kind in WriteKind]: (...values: WriteArguments[Kind]) => WriteResult<Kind> };

@@ -1,6 +1,7 @@
 // What the contract says of the log of events.
 import { describe, expect, it } from "vitest";
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
+import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { Store } from "../../../src/storage/storage.ts";
 import {
   appId,
@@ -10,6 +11,7 @@ import {
   createdEvent,
   destroyedEvent,
   digestOf,
+  followUpMs,
   maxAppId,
   sampleDecision,
 } from "../samples.ts";
@@ -77,18 +79,32 @@ export function eventsConformance(open: OpenStore): void {
       ];
       const [first] = events;
       await append(store, first as Event);
-      expect(await appendEvents(store, [...events, ...events])).toEqual({ duplicates: 4 });
+      const appended = await appendEvents(store, [...events, ...events]);
+      expect(appended.map(({ duplicate }) => duplicate)).toEqual([true, false, false, true, true, true]);
+      expect(appended.slice(0, 3).map(({ eventId }) => eventId)).toEqual(appended.slice(3).map(({ eventId }) => eventId));
       const { items } = await store.listAccountEvents(appId, "a", { size: 10 });
       expect(items.map(({ event }) => event)).toEqual(events.map(({ event }) => event));
       expect(await store.getAccount(appId, "a")).toMatchObject({ name: "C" });
-      expect(await appendEvents(store, [])).toEqual({ duplicates: 0 });
+      expect(await appendEvents(store, [])).toEqual([]);
+    });
+
+    it("are joined with what they follow from when they are appended several at a time, and the result says so", async () => {
+      const { store } = current();
+      const events = ["a", "b"].map((accountId) => createdEvent(accountId, baseMs, { name: accountId }));
+      const appended = await store.appendEvents(
+        events.map((event) => ({ event, digest: digestOf(event), handling: { followUpMs } })),
+        baseMs,
+      );
+      expect(appended.map(({ followedUp }) => followedUp)).toEqual(
+        appended.map(({ eventId }) => [{ followUp: FollowUp.BYPASSED, eventId, caseId: expect.any(String) }]),
+      );
     });
 
     it("are appended several at a time with what rules flag in each", async () => {
       const { store } = current();
       const event = createdEvent("a", baseMs);
       const flag = () => sampleDecision();
-      await store.appendEvents([{ event, digest: digestOf(event), flag }], baseMs);
+      await store.appendEvents([{ event, digest: digestOf(event), handling: { flag } }], baseMs);
       const [appended] = (await store.listAccountEvents(appId, "a", { size: 10 })).items;
       const { items: flagged } = await store.listDecisions({}, { size: 10 });
       expect(flagged.map(({ eventId }) => eventId)).toEqual([appended?.eventId]);

@@ -100,7 +100,7 @@ export function follow(store: Store, event: Event, nowMs = baseMs): Promise<Appe
 }
 
 /** Appends events as they are in one call, at baseMs. */
-export function appendEvents(store: Store, events: readonly Event[]): Promise<{ duplicates: number }> {
+export function appendEvents(store: Store, events: readonly Event[]): Promise<AppendedEvent[]> {
   return store.appendEvents(
     events.map((event) => ({ event, digest: digestOf(event) })),
     baseMs,

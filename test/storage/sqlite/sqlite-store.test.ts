@@ -369,7 +369,11 @@ describe("the store in SQLite", () => {
     const store = await open();
     const events = ["a", "b", "c"].map((accountId) => createdEvent(accountId, baseMs));
     const poisonous = { ...sampleDecision(), appId: 1.5 };
-    const appends = events.map((event) => ({ event, digest: digestOf(event), ...(event === events[1] && { flag: () => poisonous }) }));
+    const appends = events.map((event) => ({
+      event,
+      digest: digestOf(event),
+      handling: event === events[1] ? { flag: () => poisonous } : {},
+    }));
     const other = createdEvent("other", baseMs);
     const [refused, alone] = await Promise.allSettled([
       store.appendEvents(appends, baseMs),
