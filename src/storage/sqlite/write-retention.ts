@@ -6,7 +6,7 @@ import { keptBy, tableContents } from "./table-contents.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** How long one write goes on deleting. The writes beside it wait for so long, and for the commit. */
-const maxBusyMs = 8;
+const maxBusyMs = 4;
 
 /** How many rows are looked at before one can be sure that those after them are not old: times may be a little out of order. */
 const rowsPerWindow = 100;
