@@ -95,7 +95,10 @@ describe("while the writer thread hangs", () => {
     expect(causes.filter((cause) => cause === DegradedCause.OVERLOAD)).toHaveLength(61);
 
     // What the policy would have denied is for a person to look at, each once.
-    const { cases } = await createClient(CaseService, gatehouse.server.localDoor).listCases({ pageSize: 1000 });
+    const { listCases } = createClient(CaseService, gatehouse.server.localDoor);
+    // A case opens just after its decision was marked.
+    await vi.waitUntil(async () => (await listCases({ pageSize: 1000 })).cases.length >= 50, { timeout: 10_000 });
+    const { cases } = await listCases({ pageSize: 1000 });
     const denied = decisions.filter(({ lateVerdict }) => lateVerdict === Verdict.DENY).map(({ decisionId }) => decisionId);
     expect(denied).toHaveLength(50);
     expect(cases.map(({ decisionId }) => decisionId).sort()).toEqual(denied.sort());
