@@ -420,7 +420,7 @@ describe("the store in SQLite", () => {
     }
     writing = false;
     await reading;
-    // Some 60 MB were written.
-    expect(Math.max(...sizes)).toBeLessThan(30_000_000);
+    // Some 60 MB were written. The check after the start reads, too, and may keep the log from one of its new beginnings.
+    expect(Math.max(...sizes)).toBeLessThan(40_000_000);
   });
 });
