@@ -1,6 +1,6 @@
 // Another HTTP backend that webhooks are handed to: bounded connections, a time limit, and a rest when it is dead.
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { createCircuitBreaker } from "../outbound/circuit-breaker.ts";
+import { createHttpExchange, type HttpAnswer } from "../outbound/http-exchange.ts";
 
 /** Where a backend is and what it may take. */
 export interface BackendOptions {
@@ -26,9 +26,9 @@ export interface RawWebhook {
 
 /** What became of it. */
 export type BackendAnswer =
-  | { kind: "answered"; status: number; rawHeaders: string[]; body: Buffer }
-  /** `busy`: too many are waiting; `resting`: it failed so often that it is left alone for a while; `rubbish`: no answer that HTTP knows, or too large. */
-  | { kind: "failed"; cause: "down" | "timeout" | "busy" | "resting" | "rubbish"; message: string };
+  | HttpAnswer
+  /** `busy`: too many are waiting; `resting`: it failed so often that it is left alone for a while. */
+  | { kind: "failed"; cause: "busy" | "resting"; message: string };
 
 /** A backend. */
 export interface Backend {
@@ -39,8 +39,7 @@ export interface Backend {
 }
 
 /** How many failures in a row send it to rest, for how long, and how large an answer may be. */
-const failuresUntilRest = 5;
-const restMs = 5_000;
+const rest = { failures: 5, restMs: 5_000 };
 const maxAnswerBytes = 1024 * 1024;
 
 /** Headers that speak of one connection only. From RFC 9110, 7.6.1. */
@@ -59,98 +58,27 @@ const hopByHop = new Set([
 
 /** Creates a backend; `now` gives milliseconds, for its rests. */
 export function createBackend({ url, timeoutMs, maxConnections, maxQueue }: BackendOptions, now: () => number): Backend {
-  const isHttps = url.protocol === "https:";
-  const agentOptions = { keepAlive: true, maxSockets: maxConnections, maxFreeSockets: maxConnections };
-  const agent = isHttps ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
-  const request = isHttps ? requestHttps : requestHttp;
+  const exchange = createHttpExchange({ url, maxConnections, maxAnswerBytes });
+  const breaker = createCircuitBreaker(rest, now);
   let underWay = 0;
-  let failuresInARow = 0;
-  let restUntilMs = Number.NEGATIVE_INFINITY;
-
-  function attempt(webhook: RawWebhook, deadlineMs: number, mayRepeat: boolean): Promise<BackendAnswer> {
-    return new Promise((resolve) => {
-      const remainingMs = deadlineMs - performance.now();
-      const sent = request(url, {
-        agent,
-        method: "POST",
-        path: pathOf(url, webhook.target),
-        headers: headersFor(url, webhook),
-        setHost: false,
-      });
-      const timer = setTimeout(() => {
-        resolve({ kind: "failed", cause: "timeout", message: `no answer within ${timeoutMs} ms` });
-        sent.destroy();
-      }, remainingMs);
-      const settle = (answer: BackendAnswer | Promise<BackendAnswer>) => {
-        clearTimeout(timer);
-        resolve(answer);
-      };
-      let began = false;
-      sent.once("response", (response) => {
-        began = true;
-        readAnswer(response, settle);
-      });
-      sent.on("error", (error: NodeJS.ErrnoException) => {
-        // A connection that the backend had closed while it was idle: the webhook has not been seen, and goes on a new one.
-        if (mayRepeat && !began && sent.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE")) {
-          settle(attempt(webhook, deadlineMs, false));
-        } else if (error.code?.startsWith("HPE_") === true) {
-          settle({ kind: "failed", cause: "rubbish", message: "its answer is not HTTP" });
-        } else {
-          settle({ kind: "failed", cause: "down", message: error.code ?? "the connection broke" });
-        }
-      });
-      sent.end(webhook.body);
-    });
-  }
-
   return {
     async send(webhook) {
-      if (now() < restUntilMs)
-        return { kind: "failed", cause: "resting", message: "it has failed repeatedly and is left alone for a while" };
       if (underWay >= maxConnections + maxQueue) return { kind: "failed", cause: "busy", message: `${underWay} webhooks wait for it` };
-      // One that is sent after a rest must do better at once, or the next rest begins: only that one has waited for it.
-      if (failuresInARow >= failuresUntilRest) restUntilMs = now() + restMs;
+      if (!breaker.mayCall())
+        return { kind: "failed", cause: "resting", message: "it has failed repeatedly and is left alone for a while" };
       underWay += 1;
-      const answer = await attempt(webhook, performance.now() + timeoutMs, true);
+      const answer = await exchange.post({
+        path: pathOf(url, webhook.target),
+        rawHeaders: headersFor(url, webhook),
+        body: webhook.body,
+        timeoutMs,
+      });
       underWay -= 1;
-      if (answer.kind === "answered") {
-        failuresInARow = 0;
-        restUntilMs = Number.NEGATIVE_INFINITY;
-      } else {
-        failuresInARow += 1;
-        if (failuresInARow >= failuresUntilRest) restUntilMs = now() + restMs;
-      }
-      return answer;
+      breaker.ended(answer.kind === "answered");
+      return answer.kind === "answered" ? { ...answer, rawHeaders: endToEnd(answer.rawHeaders, "content-length") } : answer;
     },
-    close: () => agent.destroy(),
+    close: exchange.close,
   };
-}
-
-function readAnswer(response: IncomingMessage, settle: (answer: BackendAnswer) => void): void {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  response.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= maxAnswerBytes) {
-      chunks.push(chunk);
-      return;
-    }
-    settle({ kind: "failed", cause: "rubbish", message: `its answer has more than ${maxAnswerBytes} bytes` });
-    response.destroy();
-  });
-  response.on("end", () =>
-    settle({
-      kind: "answered",
-      status: response.statusCode ?? 200,
-      rawHeaders: endToEnd(response.rawHeaders, "content-length"),
-      body: Buffer.concat(chunks),
-    }),
-  );
-  response.on("error", () => settle({ kind: "failed", cause: "down", message: "its answer broke off" }));
-  response.on("close", () => {
-    if (!response.complete) settle({ kind: "failed", cause: "down", message: "its answer broke off" });
-  });
 }
 
 /** The backend's own path and parameters, then the webhook's parameters, byte for byte. */
