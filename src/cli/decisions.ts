@@ -190,8 +190,9 @@ function describeBriefly(decision: Decision): string {
   ]);
 }
 
-function describeFact({ function: name, arguments: given, value }: Fact): string[] {
-  return [`${safe(name)}(${given.map((text) => `"${safe(text)}"`).join(", ")})`, safe(value)];
+function describeFact({ function: name, arguments: given, value, failure }: Fact): string[] {
+  const call = `${safe(name)}(${given.map((text) => `"${safe(text)}"`).join(", ")})`;
+  return [call, failure === "" ? safe(value) : `${safe(value)} (not answered: ${safe(failure)})`];
 }
 
 /** What the policy on trial would have said, when that is something else. */

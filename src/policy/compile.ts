@@ -33,8 +33,16 @@ export interface CompiledPolicy {
   readonly programs: Readonly<Record<SubjectCase, Program>>;
   /** Every distinct count that its rules ask rate() for. */
   readonly rates: readonly RateUse[];
+  /** The signals that its rules name, with where they stand in the text. */
+  readonly signals: readonly NamedSignal[];
   /** The functions by which its rules ask the world. */
   readonly asks: ReadonlySet<string>;
+}
+
+/** A signal that a rule names. */
+export interface NamedSignal extends Position {
+  signal: string;
+  rule: string;
 }
 
 /** What a policy's own codes must lie in. From "Before a Official Channel Is Created": 120001 to 130000, or 1. */
@@ -57,10 +65,9 @@ export function* compileInSteps(text: string): Steps<Compiled> {
   problems.push(...duplicateIds(document));
   const programs = {} as Record<SubjectCase, Program>;
   for (const subject of Object.keys(subjectSpecs) as SubjectCase[]) {
-    programs[subject] = {
-      deniedByDefault: isDeniedByDefault(source, subject),
-      rules: yield* compileRules(document, subject, lists, problems),
-    };
+    const rules = yield* compileRules(document, subject, lists, problems);
+    const asksSignals = rules.some(({ condition }) => condition !== undefined && condition.signals.length > 0);
+    programs[subject] = { deniedByDefault: isDeniedByDefault(source, subject), rules, asksSignals };
   }
   for (const [index, rule] of source.rules.entries()) {
     problems.push(...checkRule(document, rule, index));
@@ -78,6 +85,7 @@ export function* compileInSteps(text: string): Steps<Compiled> {
     listKinds: lists,
     programs,
     rates: distinctRates(programs),
+    signals: namedSignals(document, programs),
     asks: new Set(Object.values(programs).flatMap(({ rules }) => rules.flatMap((rule) => [...(rule.condition?.asks ?? [])]))),
   };
   return { policy, problems: [] };
@@ -190,6 +198,14 @@ function isDeniedByDefault(policy: Policy, subject: SubjectCase): boolean {
 function distinctRates(programs: Readonly<Record<SubjectCase, Program>>): RateUse[] {
   const uses = Object.values(programs).flatMap(({ rules }) => rules.flatMap((rule) => rule.condition?.rates ?? []));
   return [...new Map(uses.map((use) => [JSON.stringify([use.action, use.windowMs]), use])).values()];
+}
+
+/** A rule on several subjects names its signals once. */
+function namedSignals({ positionOf }: PolicyDocument, programs: Readonly<Record<SubjectCase, Program>>): NamedSignal[] {
+  const rules = new Map(Object.values(programs).flatMap((program) => program.rules.map((rule) => [rule.index, rule])));
+  return [...rules.values()].flatMap(({ id, index, condition }) =>
+    (condition?.signals ?? []).map(({ signal, offset }) => ({ signal, rule: id, ...positionOf(`rules[${index}].when`, offset) })),
+  );
 }
 
 function* duplicateIds({ policy, positionOf }: PolicyDocument): Generator<PolicyProblem> {

@@ -24,10 +24,25 @@ export interface RateUse {
 /** The node of a call. */
 export type CallNode = Extract<ASTNode, { op: "call" | "rcall" }>;
 
+/** A signal that a condition names; `offset` counts UTF-16 units into its text. */
+export interface SignalUse {
+  signal: string;
+  offset: number;
+}
+
+/** What the calls of a condition ask for, besides the lists. */
+export interface Uses {
+  rates: RateUse[];
+  signals: SignalUse[];
+}
+
+/** What a signal can be called. */
+export const signalName = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+
 const window = { minMs: 1000, maxMs: 30 * 24 * 3600 * 1000 };
 
-/** Every problem of one call; adds what it asks rate() for to `rates`. */
-export function* checkCall(node: CallNode, lists: DeclaredLists, rates: RateUse[]): Generator<ConditionProblem> {
+/** Every problem of one call; adds what it asks for to `uses`. */
+export function* checkCall(node: CallNode, lists: DeclaredLists, { rates, signals }: Uses): Generator<ConditionProblem> {
   const name = node.args[0];
   const refused = Object.hasOwn(refusedFunctions, name) ? refusedFunctions[name] : undefined;
   if (refused !== undefined) yield { offset: node.start, message: refused };
@@ -42,6 +57,7 @@ export function* checkCall(node: CallNode, lists: DeclaredLists, rates: RateUse[
   const [action, , span] = args;
   const windowMs = span === undefined ? undefined : writtenSpanMs(span);
   if (name === "rate" && action?.op === "value" && windowMs !== undefined) rates.push({ action: String(action.args), windowMs });
+  if (name === "signal" && action?.op === "value") signals.push({ signal: String(action.args), offset: action.start });
   if (name === "sameTextRate" && windowMs !== undefined) rates.push({ action: "send_message", windowMs });
 }
 
@@ -53,7 +69,9 @@ function checkArgument(rule: ArgumentRule, argument: ASTNode, name: string, exam
     return undefined;
   }
   if (argument.op !== "value" || typeof argument.args !== "string") {
-    const what = { list: "the name of a list", action: "the name of an action", pattern: "a pattern" }[rule.kind];
+    const what = { list: "the name of a list", action: "the name of an action", signal: "the name of a signal", pattern: "a pattern" }[
+      rule.kind
+    ];
     return `${name}() takes ${what} in quotes here, such as ${example}.`;
   }
   const text = argument.args;
@@ -63,6 +81,9 @@ function checkArgument(rule: ArgumentRule, argument: ASTNode, name: string, exam
     case "action":
       if (actionNames.includes(text)) return undefined;
       return `There is no action "${text}".${didYouMean(text, actionNames) || ` There are: ${actionNames.join(", ")}.`}`;
+    case "signal":
+      if (signalName.test(text)) return undefined;
+      return `"${text}" cannot be the name of a signal: that is a letter, then up to 63 letters, digits, "_", "." and "-".`;
     case "pattern":
       try {
         rule.compile(text);

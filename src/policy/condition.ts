@@ -2,7 +2,15 @@
 import { type ASTNode, Environment, ParseError, TypeError as TypeCheckError } from "@marcbachmann/cel-js";
 import { didYouMean } from "../nearest.ts";
 import { celNames } from "./cel-built-ins.ts";
-import { type CallNode, type ConditionProblem, checkCall, type DeclaredLists, type RateUse } from "./condition-calls.ts";
+import {
+  type CallNode,
+  type ConditionProblem,
+  checkCall,
+  type DeclaredLists,
+  type RateUse,
+  type SignalUse,
+  type Uses,
+} from "./condition-calls.ts";
 import { checkLoops } from "./condition-loops.ts";
 import { functionSpecs, Skeleton } from "./functions.ts";
 import type { FieldSpec } from "./vocabulary.ts";
@@ -22,6 +30,8 @@ export interface Condition {
   readonly constant: boolean | undefined;
   /** What it asks rate() for. */
   readonly rates: readonly RateUse[];
+  /** The signals that it names. */
+  readonly signals: readonly SignalUse[];
   /** The functions by which it asks the world. */
   readonly asks: ReadonlySet<string>;
   /** What its fields and calls are for these fields in this world, as they are written; parts that cannot be had by themselves are left out. */
@@ -108,12 +118,12 @@ export function createConditionCompiler(fields: Record<string, FieldSpec>, lists
         const program = environment.parse(text);
         const problems: ConditionProblem[] = [];
         const identifiers = new Set<string>();
-        const rates: RateUse[] = [];
+        const uses: Uses = { rates: [], signals: [] };
         const asks = new Set<string>();
         walk(program.ast, (node) => {
           if (node.op === "id") identifiers.add(node.args);
           if (node.op === "call" && functionSpecs[node.args[0]]?.call.kind === "world") asks.add(node.args[0]);
-          if (node.op === "call" || node.op === "rcall") problems.push(...checkCall(node as CallNode, lists, rates));
+          if (node.op === "call" || node.op === "rcall") problems.push(...checkCall(node as CallNode, lists, uses));
         });
         problems.push(...checkLoops(program.ast, fieldNames));
         const checked = program.check();
@@ -127,7 +137,7 @@ export function createConditionCompiler(fields: Record<string, FieldSpec>, lists
           holds: (values, world) => run(program, values, world) === true,
           reads: (field) => identifiers.has(field),
           constant: ast.op === "value" && typeof ast.args === "boolean" ? ast.args : undefined,
-          rates,
+          ...uses,
           asks,
           parts: (values, world) =>
             partsOf(ast).flatMap(({ expression, program: part }) => {

@@ -54,6 +54,8 @@ export type ArgumentRule =
   | { kind: "action" }
   /** A time span from 1 s to 30 days, written out: `duration("1h")`. */
   | { kind: "window" }
+  /** The name of a signal, in quotes. Whether there is one, only who uses the policy knows. */
+  | { kind: "signal" }
   /** A pattern in quotes, of which `compile` makes a predicate or throws an error that says what is wrong. */
   | { kind: "pattern"; compile(pattern: string): (text: string) => boolean };
 
@@ -67,8 +69,11 @@ export interface FunctionSpec {
   example: string;
   /** The arguments that must be known when the policy is checked, by place. */
   rules: Readonly<Record<number, ArgumentRule>>;
-  /** Answers from the arguments alone, or asks the world; the answers of the world are recorded in the decision. */
-  call: { kind: "text"; run(...args: never[]): unknown } | { kind: "world"; ask(facts: Facts, ...args: never[]): boolean | number };
+  /** Answers from the arguments alone, asks the world, or asks a signal; the answers of world and signals are recorded in the decision. */
+  call:
+    | { kind: "text"; run(...args: never[]): unknown }
+    | { kind: "world"; ask(facts: Facts, ...args: never[]): boolean | number }
+    | { kind: "signal" };
 }
 
 /** A function of a text and a pattern that is known when the policy is checked. */
@@ -232,6 +237,14 @@ export const functionSpecs: Readonly<Record<string, FunctionSpec>> = {
       kind: "world",
       ask: (facts, action: string, key: string, window: { valueOf(): number }) => facts.rate(action, key, window.valueOf()),
     },
+  },
+  signal: {
+    signature: "signal(string, string): double",
+    meaning:
+      "What the classifier of this name, which the settings declare, says of the text; 0 for no text. When it does not answer in time, the value that the settings give for that.",
+    example: 'signal("toxicity", text) > 0.8',
+    rules: { 0: { kind: "signal" } },
+    call: { kind: "signal" },
   },
 };
 

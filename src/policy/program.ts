@@ -10,6 +10,8 @@ export interface Program {
   readonly deniedByDefault: boolean;
   /** The rules for this subject, in the policy's order. */
   readonly rules: readonly CompiledRule[];
+  /** Whether any of them asks a signal. */
+  readonly asksSignals: boolean;
 }
 
 /** A rule for one subject. */

@@ -8,6 +8,7 @@ import type { DeclaredLists } from "./condition-calls.ts";
 import { type Facts, Skeleton } from "./functions.ts";
 import { type ListMatcher, listMatchers, matcherOfValues } from "./list-matchers.ts";
 import { sameTextKey } from "./same-text.ts";
+import type { SignalAnswers } from "./signal-answers.ts";
 
 /** A list with its entries, asked as its kind compares. */
 interface SuiteListMatcher {
@@ -50,6 +51,19 @@ export function createSuiteFacts(listKinds: DeclaredLists, suite: SuiteWorld | u
         rates.find(
           (rate) => rate.action === action && rate.key === key && (rate.window === undefined || durationMs(rate.window) === windowMs),
         )?.count ?? 0,
+    };
+  };
+}
+
+/** Makes what signals say in tests, in the same way: what is not given is 0. */
+export function createSuiteSignals(suite: SuiteWorld | undefined): (test: SuiteWorld | undefined) => SignalAnswers {
+  return (test) => {
+    const given = [test, suite].flatMap((world) => world?.signals ?? []);
+    return {
+      answerOf: (signal, text) => {
+        const found = given.find((one) => one.signal === signal && (one.text === "" || one.text === text));
+        return { value: found?.value ?? 0, failure: "" };
+      },
     };
   };
 }

@@ -12,7 +12,7 @@ import { evaluate, type Outcome, type Question } from "./evaluate.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { type Suite, subjectOf } from "./suite.ts";
 import { type Coverage, createCoverageCounter } from "./suite-coverage.ts";
-import { createSuiteFacts } from "./suite-facts.ts";
+import { createSuiteFacts, createSuiteSignals } from "./suite-facts.ts";
 import { createLiveWorld } from "./world.ts";
 
 /** A part of the answer that is not as wanted, both as text. */
@@ -47,11 +47,12 @@ const defaults = { nowMs: Date.UTC(2026, 0, 1), appId: 1400000000 };
 /** Runs the tests of a suite that fits the policy. */
 export function runSuite(policy: CompiledPolicy, suite: Suite): SuiteResult {
   const factsOf = createSuiteFacts(policy.listKinds, suite.source.given);
+  const signalsOf = createSuiteSignals(suite.source.given);
   const counter = createCoverageCounter(policy);
   const tests = suite.source.tests.map((test, index): TestResult => {
     const question = questionOf(test, suite.source.given);
     const noted: Fact[] = [];
-    const world = createLiveWorld(factsOf(test.given), noted);
+    const world = createLiveWorld(factsOf(test.given), noted, signalsOf(test.given));
     const outcome = evaluate(policy, question, world, counter.asked);
     counter.answered(question, outcome);
     return {

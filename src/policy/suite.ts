@@ -48,9 +48,11 @@ function* completeMessages({ source, positionOf }: Suite): Generator<PolicyProbl
 /** What a suite says that its policy knows nothing of. */
 export function checkSuite(suite: Suite, policy: CompiledPolicy): PolicyProblem[] {
   const { source } = suite;
-  const problems = [...misfitsOfWorld(suite, policy, source.given, "given")];
+  const problems = [...misfitsOfWorld(suite, policy, source.given, "given"), ...misfitsOfSignals(suite, policy, source.given, "given")];
   for (const [index, test] of source.tests.entries()) {
-    problems.push(...misfitsOfWorld(suite, policy, test.given, `tests[${index}].given`), ...misfitsOfWant(suite, policy, test, index));
+    const given = `tests[${index}].given`;
+    problems.push(...misfitsOfWorld(suite, policy, test.given, given), ...misfitsOfSignals(suite, policy, test.given, given));
+    problems.push(...misfitsOfWant(suite, policy, test, index));
   }
   return problems;
 }
@@ -117,6 +119,20 @@ function* misfitsOfWorld(
     else if (!policy.rates.some((rate) => rate.action === action)) {
       yield { ...positionOf(`${path}.rates[${index}]`), message: `No rule of the policy asks rate("${action}", …).` };
     }
+  }
+}
+
+function* misfitsOfSignals(
+  { positionOf }: Suite,
+  { signals }: CompiledPolicy,
+  world: PolicySuite["given"],
+  path: string,
+): Generator<PolicyProblem> {
+  const asked = [...new Set(signals.map(({ signal }) => signal))];
+  for (const [index, { signal }] of (world?.signals ?? []).entries()) {
+    if (asked.includes(signal)) continue;
+    const message = `No rule of the policy asks signal("${signal}", …).${oneOf(signal, asked)}`;
+    yield { ...positionOf(`${path}.signals[${index}].signal`), message };
   }
 }
 

@@ -4,8 +4,9 @@ import { create } from "@bufbuild/protobuf";
 import { type Fact, FactSchema } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { TextRange } from "../text/text-ranges.ts";
 import { type Facts, functionSpecs, Skeleton } from "./functions.ts";
+import { noSignals, type SignalAnswers } from "./signal-answers.ts";
 
-/** Answers the functions that ask the world. */
+/** Answers the functions that ask the world, and signals. */
 export interface World {
   /** What the function answers to these arguments. Throws what the facts throw. */
   ask(name: string, args: readonly unknown[]): boolean | number;
@@ -19,11 +20,15 @@ const findName = "findInList";
 /** The most UTF-16 units of a text that is noted as it is; of a longer one, its digest is. */
 const maxNotedLength = 500;
 
-/** A world of live facts; `noted` takes every answer but false, 0 and nothing found, once each. */
-export function createLiveWorld(facts: Facts, noted: Fact[]): World {
+/**
+ * A world of live facts; `noted` takes every answer but false, 0 and nothing found, and every answer of a signal but for no text, once each. The
+ * policy must ask no signal when `signals` is not given.
+ */
+export function createLiveWorld(facts: Facts, noted: Fact[], signals: SignalAnswers = noSignals): World {
   return {
     ask(name, args) {
       const call = functionSpecs[name]?.call;
+      if (call?.kind === "signal") return askSignal(signals, noted, name, args as [string, string]);
       if (call?.kind !== "world") throw new Error(`${name}() does not ask the world.`);
       const answer = (call.ask as (facts: Facts, ...args: readonly unknown[]) => boolean | number)(facts, ...args);
       if (answer !== false && answer !== 0) note(noted, name, args, String(answer));
@@ -43,7 +48,7 @@ export function createNotedWorld(noted: readonly Fact[]): World {
   return {
     ask(name, args) {
       const fact = factOf(noted, name, args);
-      const isNumber = functionSpecs[name]?.signature.endsWith(": int") ?? false;
+      const isNumber = /: (?:int|double)$/.test(functionSpecs[name]?.signature ?? "");
       if (fact === undefined) return isNumber ? 0 : false;
       return isNumber ? Number(fact.value) : fact.value === "true";
     },
@@ -58,10 +63,19 @@ function findArguments(list: string, text: string, lookAlikes: boolean): readonl
   return lookAlikes ? [list, text, "look_alikes"] : [list, text];
 }
 
-function note(noted: Fact[], name: string, args: readonly unknown[], value: string): void {
+/** Of no text there is nothing to say, whatever the signal. */
+function askSignal(signals: SignalAnswers, noted: Fact[], name: string, args: readonly [signal: string, text: string]): number {
+  const [signal, text] = args;
+  if (text === "") return 0;
+  const { value, failure } = signals.answerOf(signal, text);
+  note(noted, name, args, String(value), failure);
+  return value;
+}
+
+function note(noted: Fact[], name: string, args: readonly unknown[], value: string, failure = ""): void {
   const texts = args.flatMap(textsOf);
   if (noted.some((fact) => fact.function === name && sameTexts(fact.arguments, texts))) return;
-  noted.push(create(FactSchema, { function: name, arguments: texts, value }));
+  noted.push(create(FactSchema, { function: name, arguments: texts, value, failure }));
 }
 
 function factOf(noted: readonly Fact[], name: string, args: readonly unknown[]): Fact | undefined {

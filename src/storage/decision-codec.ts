@@ -204,5 +204,10 @@ function timeJson(time: Timestamp | undefined): string | undefined {
 }
 
 function factJson(fact: Fact): EveryField<Fact> {
-  return { function: fact.function, arguments: unlessNone(fact.arguments), value: unlessZero(fact.value) };
+  return {
+    function: fact.function,
+    arguments: unlessNone(fact.arguments),
+    value: unlessZero(fact.value),
+    failure: unlessZero(fact.failure),
+  };
 }

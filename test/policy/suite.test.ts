@@ -195,6 +195,11 @@ const misfits: [name: string, text: string, problem: RegExp][] = [
   ],
   ["a rate of an unknown action", `given: { rates: [{ action: x, key: a }] }\n${ask}want: { verdict: allow }`, /There is no action "x"/],
   [
+    "a signal that no rule asks",
+    `given: { signals: [{ signal: toxicity, value: 1 }] }\n${ask}want: { verdict: allow }`,
+    /No rule of the policy asks signal\("toxicity", …\)\. It has none\./,
+  ],
+  [
     "a rate that no rule asks",
     `given: { rates: [{ action: add_subscribers, key: a }] }\n${ask}want: { verdict: allow }`,
     /No rule of the policy asks rate/,

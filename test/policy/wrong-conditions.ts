@@ -257,6 +257,21 @@ export const wrongConditions: readonly WrongPolicy[] = [
     ['p:6:43: rule "a": sameTextRate() takes a time span that is written out here, such as duration("1h").'],
   ],
   [
+    "a signal whose name is computed",
+    condition('signal(name, "x") > 0.5'),
+    ['p:6:19: rule "a": signal() takes the name of a signal in quotes here, such as signal("toxicity", text) > 0.8.'],
+  ],
+  [
+    "a signal with a name that none can have",
+    condition('signal("to xic", name) > 0.5'),
+    ['p:6:19: rule "a": "to xic" cannot be the name of a signal: that is a letter, then up to 63 letters, digits, "_", "." and "-".'],
+  ],
+  [
+    "a signal that is reckoned with as an int",
+    condition('signal("toxic", name) + 1 > 1.5'),
+    ['p:6:12: rule "a": No such overload: double + int.'],
+  ],
+  [
     "urlHosts() of a number",
     condition("size(urlHosts(size_bytes)) > 1", "send_message"),
     [`p:6:17: rule "a": Found no matching overload for 'urlHosts(int)'. It is urlHosts(string): list<string>.`],

@@ -84,6 +84,7 @@ export function richDecision(): Decision {
     policyVersion: "f".repeat(64),
     degraded: true,
     facts: [
+      { function: "signal", arguments: ["toxicity", "a"], value: "0.5", failure: "timeout" },
       { function: "inList", arguments: ["S1", "banned"], value: "true" },
       { function: "now", arguments: [], value: "7" },
     ],
