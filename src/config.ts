@@ -21,6 +21,7 @@ import type { RetentionDays } from "./moderation/retention.ts";
 import { didYouMean } from "./nearest.ts";
 import { type ForwardConfig, type PassOnConfig, readForwards, readTaps } from "./pass-on-settings.ts";
 import { retentionSettings } from "./retention-settings.ts";
+import { readSignals, type SignalConfig } from "./signal-settings.ts";
 import { type LogLevel, logLevels } from "./telemetry/logger.ts";
 
 /** Everything that can be set. */
@@ -47,6 +48,8 @@ export interface Config extends ListenerConfig {
   /** Where webhooks go that are none of ours, and where copies go. */
   forward: ForwardConfig[];
   tap: PassOnConfig[];
+  /** The classifiers that rules can ask. */
+  signals: SignalConfig[];
   /** The service that a gateway of its own calls. */
   service: ServiceConfig;
   /** What a gateway of its own keeps while the service is away. */
@@ -163,6 +166,14 @@ export const settings = {
     meaning: "Where copies of webhooks go, whose answers nobody waits for: `OfficialAccount.*=http://127.0.0.1:9000/chat,…`.",
     read: readTaps,
   },
+  signals: {
+    key: "signals",
+    env: "GATEHOUSE_SIGNALS",
+    default: "",
+    meaning:
+      'Classifiers that rules can ask as `signal(name, text)`, by name; in the variable as JSON: `{"toxicity": {"url": "http://127.0.0.1:9100/", "on_failure": 0}}`.',
+    read: readSignals,
+  },
   ...gatewaySettings,
   logLevel: {
     key: "log.level",
@@ -257,6 +268,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     },
     forward: get(settings.forward),
     tap: get(settings.tap),
+    signals: get(settings.signals),
     service: {
       address: get(settings.serviceAddress),
       caFile: get(settings.serviceCaFile),

@@ -101,6 +101,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       config.apps,
       createRateLimit(() => performance.now()),
     ),
+    tellsBudget: false,
     newRequestId: createRequestIds(randomBytes(4).toString("hex"), now),
     now,
   });

@@ -69,7 +69,8 @@ export const gatewaySettings = {
 /** A gRPC target, of the schemes that grpc-js resolves. */
 const target = /^(?:(?:dns:\/\/\/)?(?:\[[0-9A-Fa-f:.]+\]|[^\s/:[\]]+):\d{1,5}|ipv[46]:[^\s/]+:\d{1,5}|unix:\S+)$/;
 
-function readTarget(value: unknown): string | undefined {
+/** A gRPC target with a port; undefined for nothing. Throws Invalid. */
+export function readTarget(value: unknown): string | undefined {
   if (value === "") return undefined;
   if (typeof value === "string" && target.test(value)) return value;
   throw new Invalid(`must be a gRPC target with a port, such as dns:///gatehouse:9090, not ${quoted(value)}.`);

@@ -22,6 +22,7 @@ import { drainHttp } from "./listener/listener.ts";
 import { loadTls } from "./listener/load-tls.ts";
 import { createHttp2SocketServer, createHttpServer } from "./listener/servers.ts";
 import { createCheckApp } from "./moderation/apps.ts";
+import { createSignalsFor } from "./moderation/ask-signals.ts";
 import { createAudit } from "./moderation/audit.ts";
 import { createCompileInTurns } from "./moderation/compile-in-turns.ts";
 import { createDecide } from "./moderation/decide.ts";
@@ -42,7 +43,10 @@ import { createRecordFallback, isLateDeny } from "./moderation/record-fallback.t
 import { startRetention } from "./moderation/retention.ts";
 import { createReportShadow } from "./moderation/shadow-report.ts";
 import { createShadowTrial } from "./moderation/shadow-trial.ts";
+import { undeclaredSignals } from "./moderation/undeclared-signals.ts";
 import { createOpenListener } from "./open-listener.ts";
+import { openSignals } from "./open-signals.ts";
+import type { CompiledPolicy } from "./policy/compile.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
 import { createAppLimit, createRateLimit } from "./rate-limit.ts";
 import { createAccountService } from "./rpc/account-service.ts";
@@ -124,16 +128,18 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
   watchStore(metrics, store);
 
+  const signals = openSignals(config.signals, { onCalled: reports.signalCalled, onAsked: metrics.signalAsked, now });
+  closers.push(() => signals.close());
   const compile = createCompileInTurns();
-  const inForce = createPoliciesInForce({ store, compile });
-  const policies = createPolicies({ store, compile, onChanged: (pointer) => inForce.takeUp(pointer), now });
+  const inForce = createPoliciesInForce({ store, compile, onTakenUp: reportUndeclaredSignals });
+  const policies = createPolicies({ store, compile, onChanged: (pointer) => inForce.takeUp(pointer), signals: signals.names, now });
   await takeUpPolicies();
 
   const checkApp = createCheckApp(config.apps.map((app) => app.id));
   const locales = new Map(config.apps.map((app) => [app.id, app.locale]));
   const localeOf = (appId: number) => locales.get(appId) ?? "";
   const factsOf = createFactsOf();
-  const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, onTrial: reports.shadowTried });
+  const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, signals, onTrial: reports.shadowTried });
   const waits = { reservationMs: config.reservationSeconds * 1000, followUpMs: config.followUpSeconds * 1000 };
   closers.push(
     startFollowUpSweep({
@@ -146,7 +152,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     }),
   );
   const onFollowedUp = createFollowUpReport({ metrics, log, gate: createBurstGate(burstQuietMs, now) });
-  const deciding = { store, policies: inForce, factsOf, checkApp, localeOf, ...waits, onFollowedUp, now };
+  const signalsFor = createSignalsFor({ store, factsOf, signals });
+  const deciding = { store, policies: inForce, factsOf, signalsFor, checkApp, localeOf, ...waits, onFollowedUp, now };
   const streams = new AbortController();
   const erasures = createErasures({ store, checkApp, randomBytes, now, after: afterMs, ...createErasureReports(log) });
   closers.push(() => erasures.stop());
@@ -243,6 +250,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     onAnswered: reports.webhookAnswered,
     appLimit,
     newRequestId: undefined,
+    tellsBudget: config.signals.length > 0,
     now,
   });
   metrics.watch("webhook_in_flight", "Webhooks that are being decided or recorded.", admission.inFlight);
@@ -300,6 +308,13 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       );
     }
     closers.push(file.watch((again) => reportPolicy(path, again)));
+  }
+
+  /** A policy that is in force stays so when the settings have lost a signal of it: to refuse to start would be the greater harm. */
+  function reportUndeclaredSignals({ name, version: policyVersion, signals: named }: CompiledPolicy): void {
+    for (const { rule, message } of undeclaredSignals(named, signals.names)) {
+      log.error({ policy: name, version: policyVersion, rule, problem: message }, "a rule asks a signal that there is not, and gets 0");
+    }
   }
 
   function reportPolicy(file: string, loaded: PolicyFileLoaded): void {

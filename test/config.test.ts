@@ -37,6 +37,7 @@ describe("settings", () => {
       retention: { allowedDecisions: 0, flaggedDecisions: 0, subscriptionEvents: 0, messageEvents: 0, accountEvents: 0 },
       forward: [],
       tap: [],
+      signals: [],
       followUpSeconds: 86_400,
       service: { address: undefined, caFile: undefined, certFile: undefined, keyFile: undefined, apiKey: undefined },
       spool: { path: "data/gateway-spool.db", maxBytes: 268435456 },
@@ -90,6 +91,24 @@ database: x.db`;
     ]);
     expect(problemsOf("apps: [5]", { GATEHOUSE_TAP: "x" })).toEqual([
       'GATEHOUSE_TAP: a tap must be commands=url, such as Group.*=http://127.0.0.1:9000/chat, not "x".',
+    ]);
+  });
+
+  it("take signals from the file and from the variable, and tell all that is wrong with them", () => {
+    const text =
+      "apps: [5]\nsignals: { a: { url: 'https://a/b?c', on_failure: 0.5 }, b: { grpc: 'dns:///b:1', on_failure: 1, rest_ms: 100 } }";
+    const counts = { timeoutMs: 300, cacheSeconds: 300, cacheEntries: 10_000, maxConnections: 16, maxQueue: 256, restAfter: 5 };
+    const rest = { token: undefined, caFile: undefined, ...counts };
+    const [a, b] = readConfig({}, text, "g").config?.signals ?? [];
+    expect(a).toEqual({ name: "a", at: { kind: "http", url: new URL("https://a/b?c") }, onFailure: 0.5, ...rest, restMs: 5000 });
+    expect(b).toEqual({ name: "b", at: { kind: "grpc", target: "dns:///b:1" }, onFailure: 1, ...rest, restMs: 100 });
+    const env = { GATEHOUSE_SIGNALS: '{"c": {"url": "http://c/", "on_failure": 0, "token": "t", "ca_file": "ca.pem"}}' };
+    expect(readConfig(env, text, "g").config?.signals).toMatchObject([{ name: "c", token: "t", caFile: "ca.pem" }]);
+    expect(problemsOf("apps: [5]", { GATEHOUSE_SIGNALS: "c=http://c/" })).toEqual([
+      expect.stringMatching(/^GATEHOUSE_SIGNALS: must be JSON/),
+    ]);
+    expect(problemsOf("apps: [5]\nsignals: { a: {}, b: { on_failure: 1 } }")).toEqual([
+      expect.stringMatching(/^g.yaml:2: signals: a: on_failure must be a number.* b: give either url/),
     ]);
   });
 
@@ -154,6 +173,23 @@ api: { cors_origins: ["https://a.example"], tls: { cert_file: b.crt, key_file: b
     ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', fallback: maybe }]", 'must be "allow" or "deny"'],
     ["apps: [5]\nforward: [{ commands: '*', url: 'http://x/', retries: 3 }]", 'a forward has no "retries"'],
     ["apps: [5]\ntap: [{ commands: '*', url: 'http://x/', fallback: deny }]", "a tap has no fallback"],
+    ["apps: [5]\nsignals: [x]", "must be a mapping, such as"],
+    ["apps: [5]\nsignals: { 5x: { url: 'http://x/', on_failure: 0 } }", "5x: the name of a signal is a letter, then"],
+    ["apps: [5]\nsignals: { x: http }", "x: a signal must have a url or grpc, and on_failure"],
+    ["apps: [5]\nsignals: { x: { url: 'http://x/' } }", "x: on_failure must be a number"],
+    ["apps: [5]\nsignals: { x: { on_failure: 0 } }", "x: give either url"],
+    ["apps: [5]\nsignals: { x: { on_failure: 0, url: 'http://x/', grpc: 'a:1' } }", "x: give either url"],
+    ["apps: [5]\nsignals: { x: { on_failure: 0, url: 'http://u:p@x/' } }", "x: url must be one such as"],
+    ["apps: [5]\nsignals: { x: { on_failure: 0, grpc: 'http://x/' } }", "x: must be a gRPC target with a port"],
+    [
+      "apps: [5]\nsignals: { x: { on_failure: 0, url: 'http://x/', timeout: 5 } }",
+      'x: a signal has no "timeout"; it has url, grpc, on_failure',
+    ],
+    [
+      "apps: [5]\nsignals: { x: { on_failure: 0, url: 'http://x/', timeout_ms: 5 } }",
+      "x: timeout_ms must be a whole number from 10 to 10000",
+    ],
+    ["apps: [5]\nsignals: { x: { on_failure: 0, url: 'http://x/', token: 'a b' } }", "x: token must be text without spaces"],
     ["apps: [5]\nauth: { required: never }", "must be one of auto, always"],
     ["apps: [5]\nauth: { bootstrap_key: 'short' }", "must be 32 to 500 characters"],
     ["apps: [5]\nauth: { jwt: { issuer: a, jwks_file: b } }", "tokens cannot be checked without auth.jwt.audience: set that"],

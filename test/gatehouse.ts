@@ -37,6 +37,7 @@ export async function startGatehouse({
   locale,
   apps = locale === undefined ? undefined : [{ id: testApp, locale }],
   forward,
+  signals,
   folder = mkdtempSync(join(tmpdir(), "gatehouse-")),
   now = Date.now,
 }: {
@@ -48,6 +49,8 @@ export async function startGatehouse({
   apps?: object[] | undefined;
   /** Forwards with what only the file can set. */
   forward?: object[];
+  /** Signals, by name. */
+  signals?: Record<string, object>;
   folder?: string;
   now?: () => number;
 } = {}): Promise<TestGatehouse> {
@@ -65,6 +68,7 @@ export async function startGatehouse({
   const file = {
     ...(apps !== undefined && { apps }),
     ...(forward !== undefined && { forward }),
+    ...(signals !== undefined && { signals }),
   };
   const { config, problems } = readConfig(settings, JSON.stringify(file), "none");
   if (config === undefined) throw new Error(problems.join("\n"));

@@ -8,9 +8,11 @@ import type { DecideRequest } from "../../gen/gatehouse/v1/moderation_service_pb
 import { GatehouseError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/compile.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
+import { noSignals, type SignalAnswers } from "../policy/signal-answers.ts";
 import { createLiveWorld } from "../policy/world.ts";
 import type { FollowedUp, NewDecision, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
+import type { CallTime, SignalsFor } from "./ask-signals.ts";
 import { askedCreation } from "./asked-creation.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
@@ -25,6 +27,7 @@ export interface DecideDeps {
   store: Store;
   policies: PoliciesInForce;
   factsOf: FactsOf;
+  signalsFor: SignalsFor;
   shadowTrial: ShadowTrial;
   checkApp: CheckApp;
   /** The language of an app's messages. */
@@ -40,10 +43,10 @@ export interface DecideDeps {
 }
 
 /**
- * Decides and records. A request_id that was used for the same action gets the decision of the first time; for another action,
+ * Decides and records. What the rules ask of signals is asked before, as long as the answer is of use. A request_id that was used for the same action gets the decision of the first time; for another action,
  * REQUEST_ID_REUSED. A preview is recorded nowhere and has no id.
  */
-export type Decide = (request: DecideRequest) => Promise<Decision>;
+export type Decide = (request: DecideRequest, time?: CallTime) => Promise<Decision>;
 
 /** An action of a request. */
 export type Action = Exclude<DecideRequest["action"], { case: undefined }>;
@@ -59,8 +62,8 @@ const actionSchemas = {
 export const noDigest = new Uint8Array(0);
 
 export function createDecide(deps: DecideDeps): Decide {
-  const { store, policies, factsOf, shadowTrial, checkApp, localeOf, onFollowedUp, now } = deps;
-  return async (request) => {
+  const { store, policies, factsOf, signalsFor, shadowTrial, checkApp, localeOf, onFollowedUp, now } = deps;
+  return async (request, time) => {
     checkApp(request.appId);
     const { subject, told } = readAction(request.action as Action);
     const policy = policies.live();
@@ -72,9 +75,12 @@ export function createDecide(deps: DecideDeps): Decide {
       subject,
       nowMs,
     };
-    const decideWith = (stored: StoredFacts) => decisionOf(request, policy, question, createFacts(stored));
+    const { asksSignals } = policy.programs[subject.case];
     const createFacts = (stored: StoredFacts) => factsOf(stored, request.appId, policy);
-    if (request.preview) return store.withFacts(nowMs, decideWith);
+    if (request.preview) {
+      const signals = asksSignals ? await signalsFor(policy, question, time) : undefined;
+      return store.withFacts(nowMs, (stored) => decisionOf(request, policy, question, createFacts(stored), signals));
+    }
 
     const actionDigest = request.requestId === "" ? noDigest : digestOf(told, request.appId);
     if (actionDigest !== noDigest) {
@@ -84,9 +90,10 @@ export function createDecide(deps: DecideDeps): Decide {
         throw reused(request.requestId, earlier.decision.decisionId);
       }
     }
-    const trial = shadowTrial.begin(question);
+    const signals = asksSignals ? await signalsFor(policy, question, time) : undefined;
+    const trial = shadowTrial.begin(question, signals);
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
-      const decision = decideWith(stored);
+      const decision = decisionOf(request, policy, question, createFacts(stored), signals);
       trial?.observe(stored, decision);
       const asking = [policy, policies.shadow()];
       const creation = askedCreation({ decision, nowMs }, asking, deps);
@@ -114,9 +121,15 @@ export function readAction(action: Action): { subject: Action; told: Action } {
 }
 
 /** What the policy says, as a decision without an id. */
-export function decisionOf(request: DecideRequest, policy: CompiledPolicy, question: Question, facts: ReturnType<FactsOf>): Decision {
+export function decisionOf(
+  request: DecideRequest,
+  policy: CompiledPolicy,
+  question: Question,
+  facts: ReturnType<FactsOf>,
+  signals: SignalAnswers = noSignals,
+): Decision {
   const noted: Fact[] = [];
-  const outcome = evaluate(policy, question, createLiveWorld(facts, noted));
+  const outcome = evaluate(policy, question, createLiveWorld(facts, noted, signals));
   const decision = create(DecisionSchema, {
     appId: request.appId,
     requestId: request.preview ? "" : request.requestId,

@@ -19,7 +19,15 @@ export interface PoliciesInForce {
   takeUp(pointer: PointerName): Promise<void>;
 }
 
-export function createPoliciesInForce({ store, compile }: { store: Policies; compile: CompileInTurns }): PoliciesInForce {
+/** What they need. */
+export interface PoliciesInForceDeps {
+  store: Policies;
+  compile: CompileInTurns;
+  /** Told of every policy that is taken up. Must not throw. */
+  onTakenUp(policy: CompiledPolicy): void;
+}
+
+export function createPoliciesInForce({ store, compile, onTakenUp }: PoliciesInForceDeps): PoliciesInForce {
   const inForce: Record<PointerName, CompiledPolicy | undefined> = { live: undefined, shadow: undefined };
   return {
     live() {
@@ -30,7 +38,9 @@ export function createPoliciesInForce({ store, compile }: { store: Policies; com
     async takeUp(pointer) {
       const stored = await store.getPointedPolicy(pointer);
       if (stored?.version === inForce[pointer]?.version) return;
-      inForce[pointer] = stored === undefined ? undefined : await compileStored(compile, stored.version, stored.text);
+      const policy = stored && (await compileStored(compile, stored.version, stored.text));
+      inForce[pointer] = policy;
+      if (policy !== undefined) onTakenUp(policy);
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Lists, Page, PageRequest, PointerName, Policies, PolicyActivation,
 import { unifiedDiff } from "../text/text-diff.ts";
 import { diffRules } from "./policy-diff.ts";
 import { readLiveVersions, wayBack } from "./policy-history.ts";
+import { undeclaredSignals } from "./undeclared-signals.ts";
 
 /** What policies need. */
 export interface PolicyDeps {
@@ -19,6 +20,8 @@ export interface PolicyDeps {
    * Calls follow one another in the order of the changes.
    */
   onChanged(pointer: PointerName, version: string | undefined): Promise<void> | void;
+  /** The signals that rules can ask. */
+  signals: ReadonlySet<string>;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -33,6 +36,7 @@ export interface PolicyText {
   readonly text: string;
   readonly source: Policy;
   readonly lists: readonly { name: string; kind: ListKind }[];
+  readonly signals: readonly { signal: string; rule: string; line: number; column: number }[];
   positionOf(path: string): { line: number; column: number };
 }
 
@@ -86,7 +90,7 @@ const kindNames: Readonly<Record<number, string>> = {
 const maxNames = 10_000;
 
 /** Every change of a pointer in this process must be made through one of these, so that they follow one another. */
-export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): PolicyUseCases {
+export function createPolicies({ store, compile, onChanged, signals, now }: PolicyDeps): PolicyUseCases {
   const names = new Map<string, string>();
   let lastChange: Promise<unknown> = Promise.resolve();
 
@@ -96,8 +100,14 @@ export function createPolicies({ store, compile, onChanged, now }: PolicyDeps): 
     return changed;
   }
 
-  /** What keeps a policy from being used here although it compiles: lists that are there as another kind. */
+  /** What keeps a policy from being used here although it compiles: signals that there are not, and lists that are there as another kind. */
   async function conflictsOf(policy: PolicyText): Promise<PolicyProblem[]> {
+    return [...undeclaredSignals(policy.signals, signals), ...(await conflictsOfLists(policy))].sort(
+      (a, b) => a.line - b.line || a.column - b.column,
+    );
+  }
+
+  async function conflictsOfLists(policy: PolicyText): Promise<PolicyProblem[]> {
     if (policy.lists.length === 0) return [];
     const kinds = new Map((await store.listLists()).map(({ list, kind }) => [list, kindName(kind)]));
     return policy.lists.flatMap(({ name, kind }) => {

@@ -22,7 +22,7 @@ export interface RecordFallbackDeps extends Omit<DecideDeps, "shadowTrial"> {
 export type RecordFallback = (request: RecordFallbackRequest) => Promise<Decision>;
 
 export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
-  const { store, policies, factsOf, checkApp, localeOf, onFollowedUp, now, onRecorded } = deps;
+  const { store, policies, factsOf, signalsFor, checkApp, localeOf, onFollowedUp, now, onRecorded } = deps;
 
   return async ({ request, answered, cause, decisionId, answerTime }) => {
     if (request === undefined || request.preview) throw invalid("request.preview", "must be false: a preview is not answered to anybody");
@@ -77,8 +77,9 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
     const { subject, told } = readAction(request.action as Action);
     const question: Question = { appId, locale: localeOf(appId), origin, subject, nowMs };
     const actionDigest = requestId === "" ? noDigest : digestOf(told, appId);
+    const signals = policy.programs[subject.case].asksSignals ? await signalsFor(policy, question) : undefined;
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
-      const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy));
+      const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy), signals);
       const asking = [policy, policies.shadow()];
       // It stands from the answer on, which may be long ago.
       const creation = askedCreation({ decision, instead: answer.verdict, nowMs: answer.answerTimeMs }, asking, deps);

@@ -16,11 +16,14 @@ import {
 } from "../../gen/gatehouse/v1/event_pb.ts";
 import type { RecordBatchRequest, RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { GatehouseError } from "../errors.ts";
+import type { CompiledPolicy } from "../policy/compile.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
+import { noSignals, type SignalAnswers } from "../policy/signal-answers.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
 import type { AppendedEvent, EventHandling, FollowedUp, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
+import type { CallTime, SignalsFor } from "./ask-signals.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
 import { completeMessage } from "./messages.ts";
@@ -32,6 +35,7 @@ export interface RecordDeps {
   store: Store;
   policies: PoliciesInForce;
   factsOf: FactsOf;
+  signalsFor: SignalsFor;
   checkApp: CheckApp;
   /** The language of an app's messages. */
   localeOf(appId: number): string;
@@ -43,12 +47,19 @@ export interface RecordDeps {
   now(): number;
 }
 
-/** Records events. */
+/** Records events. What the rules ask of signals is asked before, as long as the answer to the call is of use. */
 export interface RecordUseCases {
   /** Records an event and applies it to the registry; a repeat changes nothing and gets the id of the first time. */
-  record(request: RecordRequest): Promise<AppendedEvent>;
+  record(request: RecordRequest, time?: CallTime): Promise<AppendedEvent>;
   /** The same for several events of one app, in this order: all or none. Throws INVALID_REQUEST when one is of another app. */
-  recordBatch(request: RecordBatchRequest): Promise<{ duplicates: number }>;
+  recordBatch(request: RecordBatchRequest, time?: CallTime): Promise<{ duplicates: number }>;
+}
+
+/** An event as it was asked to be recorded. */
+interface AskedEvent extends NewEvent {
+  handling: EventHandling;
+  /** Asks the signals that rules will ask about it, for its handling; undefined when they ask none. */
+  askSignals?(time: CallTime | undefined): Promise<void>;
 }
 
 type Event = Exclude<RecordRequest["event"], { case: undefined }>;
@@ -66,29 +77,32 @@ const eventSchemas = {
 } satisfies Record<Event["case"], unknown>;
 
 export function createRecord(deps: RecordDeps): RecordUseCases {
-  const { store, policies, factsOf, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
+  const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
   return {
-    async record(request) {
+    async record(request, time) {
       checkApp(request.appId);
       const nowMs = now();
-      const { event, digest, handling } = newEvent(request, nowMs);
+      const { event, digest, handling, askSignals } = newEvent(request, nowMs);
+      if (askSignals !== undefined) await askSignals(time);
       const appended = await store.appendEvent(event, digest, nowMs, handling);
       if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
       return appended;
     },
-    async recordBatch({ appId, requests }) {
+    async recordBatch({ appId, requests }, time) {
       checkApp(appId);
       const foreign = requests.findIndex((request) => request.appId !== appId);
       if (foreign !== -1) throw foreignEvent(foreign, appId);
       const nowMs = now();
       const events = requests.map((request) => newEvent(request, nowMs));
+      const asking = events.filter(({ askSignals }) => askSignals !== undefined);
+      if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
       const appended = await store.appendEvents(events, nowMs);
       for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
       return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
     },
   };
 
-  function newEvent(request: RecordRequest, nowMs: number): NewEvent {
+  function newEvent(request: RecordRequest, nowMs: number): AskedEvent {
     const { happened, told } = readEvent(request.event as Event);
     const event = create(EventSchema, {
       appId: request.appId,
@@ -103,19 +117,31 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
     const subject = subjectOf(happened);
     const handling: EventHandling = { followUpMs };
-    if (subject !== undefined && policies.live().programs[subject.case].rules.length > 0) {
-      handling.flag = (stored) => flag(request, subject, nowMs, stored);
-    }
-    return { event, digest, handling };
+    const policy = policies.live();
+    const program = subject && policy.programs[subject.case];
+    if (subject === undefined || program === undefined || program.rules.length === 0) return { event, digest, handling };
+    const { appId, origin } = request;
+    const question: Question = { appId, locale: localeOf(appId), origin, subject, nowMs };
+    let signals: SignalAnswers = noSignals;
+    handling.flag = (stored) => flag(request, policy, question, stored, signals);
+    if (!program.asksSignals) return { event, digest, handling };
+    const askSignals = async (time: CallTime | undefined) => {
+      signals = await signalsFor(policy, question, time);
+    };
+    return { event, digest, handling, askSignals };
   }
 
   /** What the rules say of the event, as a decision without an id; undefined when none held. */
-  function flag(request: RecordRequest, subject: Subject, nowMs: number, stored: StoredFacts): Decision | undefined {
-    const policy = policies.live();
-    const { appId } = request;
-    const question: Question = { appId, locale: localeOf(appId), origin: request.origin, subject, nowMs };
+  function flag(
+    request: RecordRequest,
+    policy: CompiledPolicy,
+    question: Question,
+    stored: StoredFacts,
+    signals: SignalAnswers,
+  ): Decision | undefined {
+    const { appId, subject, nowMs } = question;
     const facts: Fact[] = [];
-    const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts));
+    const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts, signals));
     if (outcome.matches.length === 0) return undefined;
     const decision = create(DecisionSchema, {
       appId,

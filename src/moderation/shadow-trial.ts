@@ -13,31 +13,38 @@ import {
 import type { CompiledPolicy } from "../policy/compile.ts";
 import { evaluate, type Outcome, type Question } from "../policy/evaluate.ts";
 import type { Facts } from "../policy/functions.ts";
+import type { SignalAnswers } from "../policy/signal-answers.ts";
 import { createLiveWorld } from "../policy/world.ts";
 import type { Store, StoredFacts } from "../storage/storage.ts";
 import { normalize } from "../text/normalize.ts";
+import { type AskedSignals, askSignals } from "./ask-signals.ts";
 import type { FactsOf } from "./facts.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { rateCounts } from "./rate-counts.ts";
+import type { Signals } from "./signals.ts";
 
 /** Asks the shadow policy about questions that the live one decided. */
 export interface ShadowTrial {
-  /** To be called before a decision; undefined when no policy is on trial. */
-  begin(question: Question): OneTrial | undefined;
+  /** To be called before a decision, with what signals say for it; undefined when no policy is on trial. */
+  begin(question: Question, signals: AskedSignals | undefined): OneTrial | undefined;
 }
 
 /** One question on trial. */
 export interface OneTrial {
   /**
    * To be called when the live policy has decided and nothing is reserved yet. The shadow policy is asked in a later phase of the event loop, when
-   * the write has been handed over: it holds no answer up. What is decided in that very turn besides this, it sees already.
+   * the write has been handed over: it holds no answer up. What is decided in that very turn besides this, it sees already; one that asks signals is
+   * asked again when they have answered, and sees what was decided until then.
    */
   observe(stored: StoredFacts, decision: Decision): void;
   /** To be called when the decision is on disk: keeps what the shadow policy said of it. */
   keep(decision: Decision): void;
 }
 
-/** Questions that may wait for their turn; with more, the trial passes over some rather than hold up answers. */
+/** What became of a trial: what the shadow policy says, undefined when that is the same. */
+type Tried = { outcome: ShadowOutcome | undefined } | "passed_over";
+
+/** Questions that may wait for their turn, or for signals; with more, the trial passes over some rather than hold up answers. */
 const maxWaiting = 1000;
 
 /** What the trial needs. */
@@ -45,11 +52,12 @@ export interface ShadowTrialDeps {
   store: Store;
   policies: PoliciesInForce;
   factsOf: FactsOf;
+  signals: Signals;
   /** Told of every trial: how it went, for counting and the log. */
   onTrial(result: "same" | "differs" | "passed_over" | "failed", error?: unknown): void;
 }
 
-export function createShadowTrial({ store, policies, factsOf, onTrial }: ShadowTrialDeps): ShadowTrial {
+export function createShadowTrial({ store, policies, factsOf, signals, onTrial }: ShadowTrialDeps): ShadowTrial {
   let waiting = 0;
 
   async function ask(
@@ -57,12 +65,20 @@ export function createShadowTrial({ store, policies, factsOf, onTrial }: ShadowT
     question: Question,
     decision: Decision,
     nameWasInUse: boolean,
-  ): Promise<ShadowOutcome | undefined> {
-    const outcome = await store.withFacts(question.nowMs, (stored) => {
-      const facts = withoutOwnEffect(factsOf(stored, question.appId, policy), question, decision, nameWasInUse);
-      return evaluate(policy, question, createLiveWorld(facts, []));
-    });
-    return sameOutcome(outcome, decision) ? undefined : toShadowOutcome(policy.version, outcome);
+    earlier: AskedSignals | undefined,
+  ): Promise<Tried> {
+    const evaluateWith = (answers?: SignalAnswers) =>
+      store.withFacts(question.nowMs, (stored) => {
+        const facts = withoutOwnEffect(factsOf(stored, question.appId, policy), question, decision, nameWasInUse);
+        return evaluate(policy, question, createLiveWorld(facts, [], answers));
+      });
+    const { asksSignals } = policy.programs[question.subject.case];
+    const untilMs = Number.POSITIVE_INFINITY;
+    const answers = asksSignals ? await askSignals({ signals, lane: "trial", untilMs, earlier, ask: evaluateWith }) : undefined;
+    // The live policy would have got its answers: with values for failures in their place the trial would show what would never be.
+    if (answers?.wasBusy()) return "passed_over";
+    const outcome = await evaluateWith(answers);
+    return { outcome: sameOutcome(outcome, decision) ? undefined : toShadowOutcome(policy.version, outcome) };
   }
 
   /** The decision has reserved and counted itself by now; the shadow policy is asked as if it had not. */
@@ -82,17 +98,17 @@ export function createShadowTrial({ store, policies, factsOf, onTrial }: ShadowT
   }
 
   return {
-    begin(question) {
+    begin(question, earlier) {
       const policy = policies.shadow();
       if (policy === undefined) return undefined;
-      let asked: Promise<ShadowOutcome | undefined> | undefined;
+      let asked: Promise<Tried> | undefined;
       return {
         observe(stored, decision) {
           if (waiting >= maxWaiting) return;
           const { subject, appId } = question;
           const nameWasInUse = subject.case === "createAccount" && stored.nameInUse(appId, normalize(subject.value.name));
           waiting++;
-          asked = setImmediate().then(() => ask(policy, question, decision, nameWasInUse));
+          asked = setImmediate().then(() => ask(policy, question, decision, nameWasInUse, earlier));
           // A decision that fails or is a repeat leaves its trial behind.
           asked.catch(() => undefined).finally(() => waiting--);
         },
@@ -102,7 +118,12 @@ export function createShadowTrial({ store, policies, factsOf, onTrial }: ShadowT
             return;
           }
           asked
-            .then(async (outcome) => {
+            .then(async (tried) => {
+              if (tried === "passed_over") {
+                onTrial("passed_over");
+                return;
+              }
+              const { outcome } = tried;
               await store.appendShadowOutcome({ decisionId, version: policy.version, outcome });
               onTrial(outcome === undefined ? "same" : "differs");
             })

@@ -21,6 +21,11 @@ export interface CallContext {
   readonly signal: AbortSignal | undefined;
   /** When the caller stops waiting, in milliseconds on the clock of `performance.now()`; undefined when it waits for ever. */
   readonly deadlineMs: number | undefined;
+  /**
+   * When an answer stops being of use, on the same clock: the deadline, or what the caller says in the header `gatehouse-budget-ms` when that is
+   * sooner. Nothing ends a call then; it is for work that can be done in more time or in less. Undefined: never.
+   */
+  readonly usefulUntilMs: number | undefined;
   /** The caller's headers, or its gRPC metadata. Made when it is first asked for. */
   readonly header: Headers;
   /** Who calls, as the door through which the call came knows it. */

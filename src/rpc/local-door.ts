@@ -158,6 +158,12 @@ class LocalCall implements InterceptedCall {
     return this.#header;
   }
 
+  get usefulUntilMs(): number | undefined {
+    const budgetMs = this.#headerInit === undefined ? null : this.header.get("gatehouse-budget-ms");
+    if (budgetMs === null || !/^\d{1,9}$/.test(budgetMs)) return this.deadlineMs;
+    return Math.min(performance.now() + Number(budgetMs), this.deadlineMs ?? Number.POSITIVE_INFINITY);
+  }
+
   get authorization(): string | undefined {
     const init = this.#headerInit;
     if (init === undefined) return undefined;

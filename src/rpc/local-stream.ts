@@ -25,6 +25,7 @@ export async function* produceAnswers(
   const context: CallContext = {
     signal: end.signal,
     deadlineMs: call.deadlineMs,
+    usefulUntilMs: call.deadlineMs,
     get header() {
       return call.header;
     },

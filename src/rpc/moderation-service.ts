@@ -17,6 +17,7 @@ import {
 import type { Decide } from "../moderation/decide.ts";
 import type { RecordUseCases } from "../moderation/record.ts";
 import type { RecordFallback } from "../moderation/record-fallback.ts";
+import type { CallContext } from "./implementation.ts";
 
 /** What the service needs. */
 export interface ModerationServiceDeps extends RecordUseCases {
@@ -26,18 +27,18 @@ export interface ModerationServiceDeps extends RecordUseCases {
 
 export function createModerationService({ decide, record, recordBatch, recordFallback }: ModerationServiceDeps) {
   return {
-    async decide(request: DecideRequest): Promise<DecideResponse> {
-      return create(DecideResponseSchema, { decision: await decide(request) });
+    async decide(request: DecideRequest, call: CallContext): Promise<DecideResponse> {
+      return create(DecideResponseSchema, { decision: await decide(request, call) });
     },
-    async record(request: RecordRequest): Promise<RecordResponse> {
-      const { eventId, duplicate } = await record(request);
+    async record(request: RecordRequest, call: CallContext): Promise<RecordResponse> {
+      const { eventId, duplicate } = await record(request, call);
       return create(RecordResponseSchema, { eventId, duplicate });
     },
     async recordFallback(request: RecordFallbackRequest): Promise<RecordFallbackResponse> {
       return create(RecordFallbackResponseSchema, { decision: await recordFallback(request) });
     },
-    async recordBatch(request: RecordBatchRequest): Promise<RecordBatchResponse> {
-      const { duplicates } = await recordBatch(request);
+    async recordBatch(request: RecordBatchRequest, call: CallContext): Promise<RecordBatchResponse> {
+      const { duplicates } = await recordBatch(request, call);
       return create(RecordBatchResponseSchema, { duplicateCount: duplicates });
     },
   };

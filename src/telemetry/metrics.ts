@@ -10,6 +10,10 @@ export interface Metrics {
   rpcAnswered(method: string, code: string, durationMs: number): void;
   /** A webhook was passed on (`forward Group.*`, `tap …`): `answered`, or why not. */
   webhookPassedOn(route: string, outcome: string, durationMs: number): void;
+  /** A classifier was called: `answered`, or why not. */
+  signalCalled(signal: string, outcome: string, durationMs: number): void;
+  /** A question to a signal was answered: by a call, `remembered`, or why not. */
+  signalAsked(signal: string, outcome: string): void;
   /** A policy file was looked at: `live`, `unchanged` or `refused`. */
   policyLoaded(result: string): void;
   /** A decision was tried on the shadow policy: `same`, `differs`, `passed_over` or `failed`. */
@@ -68,6 +72,12 @@ export function createMetrics(version: string): Metrics {
     name: "gatehouse_store_failures_total",
     help: "Writes and reads of the store that failed, by cause: locked, full, io, readonly, corrupt, thread_died, stalled or other.",
     labelNames: ["cause"],
+    registers,
+  });
+  const signalQuestions = new Counter({
+    name: "gatehouse_signal_questions_total",
+    help: "Questions of decisions to signals, by how they were answered: answered, remembered, or not: down, timeout, rubbish, busy, resting, deadline, too_long.",
+    labelNames: ["signal", "outcome"],
     registers,
   });
   const open = new Map<string, () => number>();
@@ -172,6 +182,15 @@ export function createMetrics(version: string): Metrics {
       histogram: { name: "gatehouse_passed_on_duration_seconds", help: "Time until a backend answered, by route." },
       labels: ["route", "outcome"],
     }),
+    signalCalled: registerTimedCounter(registry, {
+      counter: {
+        name: "gatehouse_signal_calls_total",
+        help: "Calls of classifiers, by signal and how they ended: answered, down, timeout or rubbish.",
+      },
+      histogram: { name: "gatehouse_signal_duration_seconds", help: "Time until a classifier answered, by signal." },
+      labels: ["signal", "outcome"],
+    }),
+    signalAsked: (signal, outcome) => signalQuestions.inc({ signal, outcome }),
     policyLoaded: (result) => policies.inc({ result }),
     shadowTried: (result) => trials.inc({ result }),
     listenerOpened: (listener, connections) => void open.set(listener, connections),

@@ -11,6 +11,8 @@ export interface Reports {
   fallbackDropped(why: string, problem: string): void;
   /** A decision became degraded in the record; the cause and the late verdict are words of the schema, such as `deadline` and `deny`. */
   fallbackRecorded(recorded: { decisionId: string; appId: number; cause: string; lateVerdict: string; isLateDeny: boolean }): void;
+  /** A classifier was called; `reply` says how that ended, with the message of a failure. */
+  signalCalled(signal: string, reply: { kind: "answered" } | { kind: "failed"; cause: string; message: string }, durationMs: number): void;
   shadowTried(result: string, error?: unknown): void;
   /** Something is in trouble that the text names; texts come from a bounded set. */
   trouble(error: unknown, text: string): void;
@@ -64,6 +66,14 @@ export function createReports(metrics: Metrics, log: Logger, now: () => number):
       const burst = gate("late deny");
       const about = { decision: decisionId, app: appId, cause, leftOut: burst?.leftOut };
       if (burst !== undefined) log.warn(about, "a fallback let something pass that the policy would have stopped");
+    },
+
+    signalCalled(signal, reply, durationMs) {
+      metrics.signalCalled(signal, reply.kind === "answered" ? "answered" : reply.cause, durationMs);
+      if (reply.kind === "answered") return;
+      const { cause, message: problem } = reply;
+      const burst = gate(`signal ${signal} ${cause}`);
+      if (burst !== undefined) log.warn({ signal, cause, problem, leftOut: burst.leftOut }, "a signal had no answer");
     },
 
     shadowTried(result, error) {

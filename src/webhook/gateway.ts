@@ -51,6 +51,8 @@ export interface GatewayDeps {
    * down as the deadline of the call. Undefined for a service in this process: its answer always comes, and one that comes late is marked.
    */
   newRequestId: (() => string) | undefined;
+  /** Whether a service in this process wants to know how much of the budget is left, because it asks others before it answers. */
+  tellsBudget: boolean;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -74,12 +76,14 @@ export interface Gateway {
 }
 
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { client, fallbacks, budgets, admission, unrecorded, appLimit, newRequestId, now } = deps;
+  const { client, fallbacks, budgets, admission, unrecorded, appLimit, newRequestId, tellsBudget, now } = deps;
   const longestBudgetMs = Math.max(...Object.values(budgets));
 
   /** What a call is given: across processes the time that is left, less what is needed to keep an event. */
-  function callOptions({ deadlineMs }: Exchange, reservedMs: number): { timeoutMs?: number } {
-    return newRequestId === undefined ? waitForEver : { timeoutMs: Math.max(1, deadlineMs - performance.now() - reservedMs) };
+  function callOptions({ deadlineMs }: Exchange, reservedMs: number): { timeoutMs?: number; headers?: Record<string, string> } {
+    if (newRequestId === undefined && !tellsBudget) return waitForEver;
+    const leftMs = Math.max(1, deadlineMs - performance.now() - reservedMs);
+    return newRequestId === undefined ? { headers: { "gatehouse-budget-ms": String(Math.ceil(leftMs)) } } : { timeoutMs: leftMs };
   }
 
   function failed(name: string, command: WebhookCommand, cause: FailureCause, problem: string): GatewayReply {

@@ -8,7 +8,7 @@ import { createWebhookListener, type WebhookListenerDeps } from "./webhook-liste
 
 /** What the webhook side is made of. */
 export interface WebhookSideDeps<Keeper extends Unrecorded>
-  extends Pick<GatewayDeps, "appLimit" | "newRequestId" | "now">,
+  extends Pick<GatewayDeps, "appLimit" | "newRequestId" | "tellsBudget" | "now">,
     Pick<WebhookListenerDeps, "verify" | "clientAddress" | "passOn" | "onAnswered"> {
   client: GatewayDeps["client"];
   settings: {
@@ -30,12 +30,12 @@ export interface WebhookSide<Keeper extends Unrecorded> {
 }
 
 export function createWebhookSide<Keeper extends Unrecorded>(deps: WebhookSideDeps<Keeper>): WebhookSide<Keeper> {
-  const { client, settings, createUnrecorded, verify, clientAddress, passOn, onAnswered, appLimit, newRequestId, now } = deps;
+  const { client, settings, createUnrecorded, verify, clientAddress, passOn, onAnswered, appLimit, newRequestId, tellsBudget, now } = deps;
   const { fallback: fallbacks, budgets, maxInFlight, maxBodyBytes } = settings;
   const deadlines = createDeadlines();
   const admission = createAdmission(maxInFlight, deadlines.lagMs);
   const unrecorded = createUnrecorded(admission.isCalm);
-  const gateway = createGateway({ client, fallbacks, budgets, admission, unrecorded, appLimit, newRequestId, now });
+  const gateway = createGateway({ client, fallbacks, budgets, admission, unrecorded, appLimit, newRequestId, tellsBudget, now });
   const listener = createWebhookListener({ gateway, verify, clientAddress, passOn, deadlines, maxBodyBytes, onAnswered });
   return { listener, admission, unrecorded };
 }

@@ -22,7 +22,7 @@ async function start(deps: Partial<PolicyDeps> = {}) {
   const refused = new Set<string>();
   const compile: PolicyDeps["compile"] = async (text) =>
     refused.has(text) ? { policy: undefined, problems: [{ line: 1, column: 1, message: "not any more" }] } : compilePolicy(text);
-  const policies = createPolicies({ store, compile, onChanged() {}, now: () => nowMs++, ...deps });
+  const policies = createPolicies({ store, compile, onChanged() {}, signals: new Set(), now: () => nowMs++, ...deps });
   return { store, policies, refused };
 }
 
@@ -73,6 +73,7 @@ test("a version that this engine does not take is kept, and cannot be activated,
   expect((await store.getPointedPolicy("live"))?.version).toBe(version);
   const fresh = createPolicies({
     store,
+    signals: new Set(),
     compile: async (text) => (refused.has(text) ? { policy: undefined, problems: [] } : compilePolicy(text)),
     onChanged() {},
     now: () => 0,

@@ -1,6 +1,8 @@
 // docs/policy.md says of the language what the language is.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { readConfig } from "../../src/config.ts";
+import { maxSignalTextBytes } from "../../src/moderation/signals.ts";
 import { compilePolicy } from "../../src/policy/compile.ts";
 import { maxPolicyLength } from "../../src/policy/document.ts";
 import { functionSpecs } from "../../src/policy/functions.ts";
@@ -49,9 +51,11 @@ describe("docs/policy.md", () => {
     ]);
   });
 
-  it("has example policies, and a suite that passes on the first", () => {
-    const [policyText = "", messagesText = "", suiteText = ""] = examples;
+  it("has example policies and settings, and a suite that passes on the first policy", () => {
+    const [policyText = "", messagesText = "", settingsText = "", signalsText = "", suiteText = ""] = examples;
     expect(compilePolicy(messagesText).problems).toEqual([]);
+    const { config } = readConfig({ GATEHOUSE_APPS: "5" }, settingsText, "example");
+    expect(compilePolicy(signalsText).policy?.signals.map(({ signal }) => signal)).toEqual(config?.signals.map(({ name }) => name));
     const { policy, problems } = compilePolicy(policyText);
     expect(problems).toEqual([]);
     const { suite, problems: suiteProblems } = readSuite(suiteText);
@@ -73,6 +77,7 @@ describe("docs/policy.md", () => {
   it("has the limits", () => {
     const limits = rowsOf("| what | at most |").join("\n");
     expect(limits).toContain(`| ${maxPolicyLength.toLocaleString("en")} characters |`);
+    expect(limits).toContain(`| ${maxSignalTextBytes.toLocaleString("en")} bytes |`);
     expect(limits).toContain(`| ${regexLimits.maxLength}, ${maxGlobLength}, ${maxPhraseLength} characters |`);
   });
 });
