@@ -1,5 +1,5 @@
 // How a decision that is told again looks: rule by rule, with what the parts of its condition were.
-import { Effect, RuleMode } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import { Effect, type Fact, RuleMode } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { type ExplainDecisionResponse, type RuleExplanation, RuleResult } from "../../../gen/gatehouse/v1/decision_service_pb.ts";
 import { enumWord, fields, safe } from "../text.ts";
 
@@ -12,9 +12,18 @@ const resultWords: Readonly<Record<number, string>> = {
 };
 
 /** The rules in the policy's order as blocks of lines, and then how it ended. */
-export function describeExplanation({ rules, conclusion }: ExplainDecisionResponse): string {
+export function describeExplanation({ rules, conclusion, decision }: ExplainDecisionResponse): string {
   const blocks = rules.map(describeRule);
-  return [...(blocks.length === 0 ? ["No rule of the policy is about this.\n"] : blocks), `→ ${safe(conclusion)}\n`].join("\n");
+  const unanswered = (decision?.facts ?? []).filter(({ failure }) => failure !== "");
+  return [
+    ...(blocks.length === 0 ? ["No rule of the policy is about this.\n"] : blocks),
+    ...(unanswered.length === 0 ? [] : [unanswered.map(describeUnanswered).join("")]),
+    `→ ${safe(conclusion)}\n`,
+  ].join("\n");
+}
+
+function describeUnanswered({ function: name, arguments: given, value, failure }: Fact): string {
+  return `not answered (${safe(failure)}), and taken as ${safe(value)}: ${name}(${given.map((text) => `"${oneLine(text)}"`).join(", ")})\n`;
 }
 
 function describeRule({ rule, line, condition, effect, mode, subscriber, result, values, error }: RuleExplanation): string {
