@@ -80,10 +80,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const longestBudgetMs = Math.max(...Object.values(budgets));
 
   /** What a call is given: across processes the time that is left, less what is needed to keep an event. */
-  function callOptions({ deadlineMs }: Exchange, reservedMs: number): { timeoutMs?: number; headers?: Record<string, string> } {
+  function callOptions({ deadlineMs }: Exchange, reservedMs: number): { timeoutMs?: number; headers?: [string, string][] } {
     if (newRequestId === undefined && !tellsBudget) return waitForEver;
     const leftMs = Math.max(1, deadlineMs - performance.now() - reservedMs);
-    return newRequestId === undefined ? { headers: { "gatehouse-budget-ms": String(Math.ceil(leftMs)) } } : { timeoutMs: leftMs };
+    return newRequestId === undefined ? { headers: [["gatehouse-budget-ms", String(Math.ceil(leftMs))]] } : { timeoutMs: leftMs };
   }
 
   function failed(name: string, command: WebhookCommand, cause: FailureCause, problem: string): GatewayReply {

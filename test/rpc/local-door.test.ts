@@ -39,6 +39,27 @@ it("hands over the very messages, without copying them", async () => {
   expect(seen).toBe(request);
 });
 
+it("says until when an answer is of use: the deadline, or what the caller says when that is sooner", async () => {
+  const useful: (number | undefined)[] = [];
+  const { client } = open((_message, call) => {
+    const { usefulUntilMs } = call;
+    useful.push(usefulUntilMs === undefined ? undefined : Math.round((usefulUntilMs - performance.now()) / 1000));
+    return answer;
+  });
+  const budget = (ms: string) => ({ headers: [["Gatehouse-Budget-Ms", ms]] as [string, string][] });
+  for (const options of [
+    {},
+    { timeoutMs: 100_000 },
+    budget("50000"),
+    { ...budget("50000"), timeoutMs: 100_000 },
+    { ...budget("50000"), timeoutMs: 20_000 },
+    budget("soon"),
+  ]) {
+    await client.decide(request, options);
+  }
+  expect(useful).toEqual([undefined, 100, 50, 50, 20, undefined]);
+});
+
 it("makes messages of plain objects, in and out", async () => {
   const { client } = open(({ appId }) => ({ decision: { appId } }));
   const { $typeName, decision } = await client.decide({ appId: 7, action: { case: "createAccount", value: { name: "x" } } });
