@@ -9,6 +9,7 @@ import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 import { parseSequenceId } from "./sequence-ids.ts";
 import { createShadow } from "./shadow.ts";
+import { createFindNamed, type Stretch } from "./user-segments.ts";
 
 /**
  * How many sequence numbers one statement of a listing goes through. A filter that few decisions pass may lead through the whole log; in
@@ -19,6 +20,7 @@ const windowSize = 20_000;
 /** Creates the log of decisions over the two sides of the store. */
 export function createDecisions(deps: AppendDecisionDeps): Decisions {
   const { reader, writer } = deps;
+  const findNamed = createFindNamed(reader);
   return {
     appendDecision: createAppendDecision(deps),
     ...createShadow(reader, writer),
@@ -49,18 +51,16 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
     },
 
     async listDecisions(filter, page) {
-      const { sql, parameters } = listingOf(filter);
+      const listing = listingOf(filter);
       const rows: DecisionRow[] = [];
       let below = page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after);
       // With one row more than asked for, pageOf can tell whether there is a next page.
       const wanted = page.size + 1;
       while (true) {
-        // The numbers that a restore passed over would be billions of windows.
-        below = Math.min(below, highestSeqBelow(reader, below) + 1);
-        const from = Math.max(0, below - windowSize);
-        rows.push(...reader.all<DecisionRow>(sql, ...parameters(from, below), wanted - rows.length));
-        if (rows.length === wanted || from === 0) break;
-        below = from;
+        const stretch = filter.user === undefined ? windowBelow(reader, below) : findNamed(filter.user, below);
+        rows.push(...listing(reader, stretch, wanted - rows.length));
+        if (rows.length === wanted || stretch.from === 0) break;
+        below = stretch.from;
         await nextTurn();
       }
       return pageOf(rows, page.size, decisionOf, (row) => String(row.seq));
@@ -68,38 +68,42 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
   };
 }
 
-function highestSeqBelow(reader: Reader, below: number): number {
-  return reader.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM decisions WHERE seq < ?", below)?.seq ?? 0;
+/** The next decisions before a sequence number. The numbers that a restore passed over would be billions of windows. */
+function windowBelow(reader: Reader, below: number): Stretch {
+  const highest = reader.get<{ seq: number | null }>("SELECT max(seq) AS seq FROM decisions WHERE seq < ?", below)?.seq ?? 0;
+  const end = Math.min(below, highest + 1);
+  return { from: Math.max(0, end - windowSize), below: end, seqs: undefined };
 }
 
-/** The statement of a listing within a window, and its parameters but the last, the limit. */
-interface Listing {
-  sql: string;
-  parameters(from: number, below: number): SqlValue[];
-}
+/** The decisions of a stretch that pass a filter, the latest first, at most so many. */
+type Listing = (reader: Reader, stretch: Stretch, limit: number) => DecisionRow[];
 
 function listingOf({ appId, accountId, user, verdict, followUp }: DecisionFilter): Listing {
-  const conditions = ["seq >= ?", "seq < ?"];
+  const conditions: string[] = ["seq >= ?", "seq < ?"];
   const values: SqlValue[] = [];
-  function ask(condition: string, value: SqlValue | undefined): void {
-    if (value === undefined) return;
+  function ask(condition: string, ...asked: (SqlValue | undefined)[]): void {
+    if (asked.includes(undefined)) return;
     conditions.push(condition);
-    values.push(value);
+    values.push(...(asked as SqlValue[]));
   }
   ask("app_id = ?", appId);
   ask("account_id = ?", accountId);
+  ask("(operator = ? OR owner = ?)", user, user);
   ask("coalesce((SELECT verdict FROM degraded_answers WHERE degraded_answers.seq = decisions.seq), verdict) = ?", verdict);
   // Asked so, the index of the few is walked within the window, and their rows come in order without being sorted.
   if (followUp !== undefined)
     conditions.push("seq IN (SELECT decision_seq FROM follow_ups WHERE follow_up = ? AND decision_seq >= ? AND decision_seq < ?)");
-  const select = `${selectDecision} WHERE ${conditions.join(" AND ")}`;
-  const within = (from: number, below: number): SqlValue[] =>
-    followUp === undefined ? [from, below, ...values] : [from, below, ...values, followUp, from, below];
-  const end = "ORDER BY seq DESC LIMIT ?";
-  if (user === undefined) return { sql: `${select} ${end}`, parameters: within };
-  // Two index walks that are merged. No decision is in both: `owner` is NULL when it is the operator.
-  return {
-    sql: `${select} AND operator = ? UNION ALL ${select} AND owner = ? ${end}`,
-    parameters: (from, below) => [...within(from, below), user, ...within(from, below), user],
+  const where = conditions.join(" AND ");
+  return (reader, { from, below, seqs }, limit) => {
+    const among = seqs === undefined ? "" : "AND seq IN (SELECT value FROM json_each(?))";
+    return reader.all<DecisionRow>(
+      `${selectDecision} WHERE ${where} ${among} ORDER BY seq DESC LIMIT ?`,
+      from,
+      below,
+      ...values,
+      ...(followUp === undefined ? [] : [followUp, from, below]),
+      ...(seqs === undefined ? [] : [JSON.stringify(seqs)]),
+      limit,
+    );
   };
 }

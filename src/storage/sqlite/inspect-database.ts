@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import { migrations } from "./migrations.ts";
+import { hashOfUser, type NamingRow, namedIn, offsetsIn, partId } from "./user-parts.ts";
 
 /** What was found in a database. */
 export interface Inspection {
@@ -148,6 +149,29 @@ const rules: readonly { tables: readonly string[]; sql: string }[] = [
   })),
 ];
 
+/** Every user whom a segment of the log names must be found in it. */
+function* missingUsers(db: Database.Database): Generator<string> {
+  const segments = db.prepare("SELECT segment_id, from_seq, upto, part_bits FROM user_segments ORDER BY segment_id");
+  const selectRows = db.prepare(
+    `SELECT seq, operator, owner, NULL AS body FROM decisions WHERE seq BETWEEN @from_seq AND @upto
+     UNION ALL SELECT seq, NULL, NULL, body FROM events WHERE seq BETWEEN @from_seq AND @upto`,
+  );
+  const selectPart = db.prepare("SELECT entries FROM user_parts WHERE part_id = ?").pluck();
+  for (const segment of segments.all() as { segment_id: number; from_seq: number; upto: number; part_bits: number }[]) {
+    const { segment_id: segmentId, from_seq: fromSeq, part_bits: bits } = segment;
+    for (const { seq, users } of (selectRows.all(segment) as NamingRow[]).map(namedIn)) {
+      for (const user of users) {
+        const hash = hashOfUser(user);
+        const part = selectPart.get(partId(segmentId, bits, hash)) as Buffer | undefined;
+        if (part === undefined || !offsetsIn(part, hash).includes(seq - fromSeq)) {
+          yield `sequence number ${seq} names a user by whom it is not found`;
+          break;
+        }
+      }
+    }
+  }
+}
+
 /** Tables whose rows have their numbers from the one sequence, in the column `seq` that is their key. */
 const sequenced = ["decisions", "events", "list_edits", "activations", "cases", "case_closings"];
 
@@ -156,6 +180,7 @@ function* promises(db: Database.Database): Generator<string> {
   for (const rule of rules) {
     if (rule.tables.every((table) => tables.has(table))) yield* found(db, rule.sql);
   }
+  if (tables.has("user_segments")) yield* first(maxProblems, missingUsers(db));
   const present = sequenced.filter((table) => tables.has(table) && hasSequence(db, table));
   for (const [index, table] of present.entries()) {
     for (const other of present.slice(index + 1)) {
@@ -174,6 +199,15 @@ function* promises(db: Database.Database): Generator<string> {
 /** Early schemas number edits and activations by themselves. */
 function hasSequence(db: Database.Database, table: string): boolean {
   return db.prepare("SELECT count(*) FROM pragma_table_info(?) WHERE name = 'seq'").pluck().get(table) === 1;
+}
+
+function* first(count: number, lines: Generator<string>): Generator<string> {
+  let left = count;
+  for (const line of lines) {
+    if (left === 0) return;
+    yield line;
+    left -= 1;
+  }
 }
 
 function found(db: Database.Database, sql: string): string[] {

@@ -4,6 +4,7 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import { normalize } from "../../text/normalize.ts";
 import { accountFields, nextRevision, type SaidFields } from "../account-revisions.ts";
+import { prepareUserSegments } from "./write-user-segments.ts";
 
 /**
  * A step that has been released is never changed; what must change is a new step at the end.
@@ -15,7 +16,7 @@ import { accountFields, nextRevision, type SaidFields } from "../account-revisio
  * - Steps may call normalize(text), the function of src/text/normalize.ts: who changes that function adds a step that calls it again; and
  *   count_revisions(owner, name, introduction, face_url, organization, state), which counts as src/storage/account-revisions.ts does.
  */
-export const migrations: readonly string[] = [
+export const migrations: readonly Step[] = [
   `
   CREATE TABLE policies (
     policy_id INTEGER PRIMARY KEY,
@@ -510,10 +511,30 @@ export const migrations: readonly string[] = [
     found TEXT NOT NULL -- JSON: how many rows, by table
   ) STRICT;
   `,
+  `
+  -- Which users decisions and events name, for stretches of the log; not for the latest part of it, which is looked through.
+  CREATE TABLE user_segments (
+    segment_id INTEGER PRIMARY KEY, -- in the order of the log
+    from_seq INTEGER NOT NULL, -- the first sequence number
+    upto INTEGER NOT NULL UNIQUE, -- the last one
+    part_bits INTEGER NOT NULL -- into how many parts it is divided, as a power of two
+  ) STRICT;
+  CREATE TABLE user_parts (
+    part_id INTEGER PRIMARY KEY, -- 1024 * segment_id + the highest bits of the hash of the users in it
+    entries BLOB NOT NULL -- as src/storage/sqlite/user-parts.ts says
+  ) STRICT;
+  DROP INDEX decisions_by_operator;
+  DROP INDEX decisions_by_owner;
+  DROP TABLE event_users;
+  `,
+  (db) => prepareUserSegments(db).fill(),
 ];
 
+/** SQL, or what cannot be said in it. */
+export type Step = string | ((db: Database) => void);
+
 /** Does the steps that are missing, each with its number in one transaction. Throws when the database has more steps than this program. */
-export function migrate(db: Database, steps: readonly string[] = migrations): void {
+export function migrate(db: Database, steps: readonly Step[] = migrations): void {
   const done = db.pragma("user_version", { simple: true }) as number;
   if (done > steps.length) {
     throw new GatehouseError(
@@ -522,10 +543,11 @@ export function migrate(db: Database, steps: readonly string[] = migrations): vo
     );
   }
   defineFunctions(db);
-  for (const [index, sql] of steps.entries()) {
+  for (const [index, step] of steps.entries()) {
     if (index < done) continue;
     db.transaction(() => {
-      db.exec(sql);
+      if (typeof step === "string") db.exec(step);
+      else step(db);
       db.pragma(`user_version = ${index + 1}`);
     }).immediate();
   }

@@ -17,11 +17,8 @@ export type TextContent =
 
 /** What stands in a table. */
 export interface TableContent {
-  /**
-   * When its rows go: `never`, as far as age is concerned; `byAge`; or together with the decision or event whose sequence number is in a column,
-   * or, where no index leads from there, by a statement of its own with that number as its parameter, which is run while the event is there.
-   */
-  goes: "never" | "byAge" | { with: "decisions" | "events"; column: string } | { with: "decisions" | "events"; sql: string };
+  /** When its rows go: `never`, as far as age is concerned; `byAge`; or together with the decision or event whose sequence number is in a column. */
+  goes: "never" | "byAge" | { with: "decisions" | "events"; column: string };
   /** The primary key. */
   key: readonly string[];
   /** SQL for the app of a row, NULL for all apps. Not given: it has nothing of apps. */
@@ -29,11 +26,6 @@ export interface TableContent {
   /** Every column of text. */
   texts: Readonly<Record<string, TextContent>>;
 }
-
-const eventUsersOfEvent = `DELETE FROM event_users WHERE (app_id, user, seq) IN (
-  SELECT app_id, member.value, events.seq FROM events, json_tree(body) AS member
-    WHERE events.seq = ? AND member.type = 'text'
-      AND (member.key IN ('operator', 'owner') OR member.path IN ('$.subscribersAdded.subscribers', '$.subscribersRemoved.subscribers')))`;
 
 /** Every table of the schema. */
 export const tableContents: Readonly<Record<string, TableContent>> = {
@@ -82,7 +74,9 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
     texts: { key: "key" },
   },
   events: { goes: "byAge", key: ["seq"], app: "app_id", texts: { account_id: "other", body: "json" } },
-  event_users: { goes: { with: "events", sql: eventUsersOfEvent }, key: ["app_id", "user", "seq"], app: "app_id", texts: { user: "user" } },
+  // Made anew where decisions and events are deleted or name others than before.
+  user_segments: { goes: "never", key: ["segment_id"], texts: {} },
+  user_parts: { goes: "never", key: ["part_id"], texts: {} },
   accounts: {
     goes: "never",
     key: ["app_id", "account_id"],

@@ -6,6 +6,8 @@ import { type EventRow, eventOf, selectEvent } from "./events.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 import { selectHighest } from "./sequence.ts";
+import { usersOfEventBody } from "./user-parts.ts";
+import { createFindNamed, type Stretch } from "./user-segments.ts";
 
 /** How many rows of an index one page looks through, for each index that it asks. */
 const rowsPerPage = 2000;
@@ -13,7 +15,10 @@ const rowsPerPage = 2000;
 /** Up to how many accounts of an owner are asked one by one. Who has more has so much in the log that going through it finds enough. */
 const maxAccountsAsked = 500;
 
-/** How long is read at a stretch. */
+/** How many stretches of the log one page looks through for who is named. */
+const stretchesPerPage = 16;
+
+/** How long is read at once. */
 const maxPartMs = 4;
 
 /** What an index has below a sequence number: the highest that pass, and the lowest to which it was looked through; 0 for all of it. */
@@ -25,36 +30,73 @@ interface Found {
 /** Finds in one index at most `limit` sequence numbers below one, the highest first; those below `floor` are left out. */
 type Source = (below: number, limit: number, floor: number) => Found;
 
+interface NamingRow {
+  seq: number;
+  body: string;
+}
+
+const among = "AND seq IN (SELECT value FROM json_each(?))";
+
 /** Creates the timelines over the reading side of the store. */
 export function createTimeline(reader: Reader): Timeline {
-  /** A source of which an index answers all. `table` may name the index. */
-  function indexSource(table: string, where: string, values: readonly SqlValue[]): Source {
-    const sql = `SELECT seq FROM ${table} WHERE ${where} AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?`;
+  const findNamed = createFindNamed(reader);
+
+  /** The events about an account, of which an index answers all. */
+  function eventsAbout(appId: number, accountId: string): Source {
+    const sql = `SELECT seq FROM events INDEXED BY events_by_account WHERE app_id = ? AND account_id = ? AND seq < ? AND seq >= ?
+      ORDER BY seq DESC LIMIT ?`;
     return (below, limit, floor) => {
-      const seqs = seqsOf(reader.all(sql, ...values, below, floor, limit));
+      const seqs = seqsOf(reader.all(sql, appId, accountId, below, floor, limit));
       return { seqs, to: seqs.length < limit ? 0 : (seqs.at(-1) ?? 0) };
     };
   }
 
-  /** A source of decisions of which an index answers `column = value`, and for the rest each row is looked at. */
-  function decisionSource(index: string, column: string, value: string, rest: { sql: string; values: readonly SqlValue[] }): Source {
-    const from = `SELECT seq FROM decisions INDEXED BY ${index} WHERE ${column} = ? AND seq < ? AND seq >= ?`;
+  /** The decisions about an account. No index has app and account of a decision: ids are mostly of one app, and each row is looked at. */
+  function decisionsAbout(appId: number, accountId: string): Source {
+    const from = "SELECT seq FROM decisions INDEXED BY decisions_by_account WHERE account_id = ? AND seq < ? AND seq >= ?";
     const end = "ORDER BY seq DESC LIMIT";
     return (below, limit, floor) => {
-      const to = reader.get<{ seq: number }>(`${from} ${end} 1 OFFSET ${rowsPerPage - 1}`, value, below, floor)?.seq ?? 0;
-      const part = [value, below, Math.max(floor, to)];
-      const seqs = seqsOf(reader.all(`${from} AND ${rest.sql} ${end} ?`, ...part, ...rest.values, limit));
+      const to = reader.get<{ seq: number }>(`${from} ${end} 1 OFFSET ${rowsPerPage - 1}`, accountId, below, floor)?.seq ?? 0;
+      const seqs = seqsOf(reader.all(`${from} AND app_id = ? ${end} ?`, accountId, below, Math.max(floor, to), appId, limit));
       return { seqs, to: seqs.length < limit ? to : Math.max(to, seqs.at(-1) ?? 0) };
     };
   }
 
-  // No index has app and user or app and account of a decision: ids are mostly of one app.
-  const ofApp = (appId: number) => ({ sql: "app_id = ?", values: [appId] });
-  const decisionsAbout = (appId: number, accountId: string) =>
-    decisionSource("decisions_by_account", "account_id", accountId, ofApp(appId));
-  const eventsAbout = (appId: number, accountId: string) =>
-    indexSource("events INDEXED BY events_by_account", "app_id = ? AND account_id = ?", [appId, accountId]);
-  const decisionsFor = (appId: number, owner: string) => decisionSource("decisions_by_owner", "owner", owner, ofApp(appId));
+  /** What names a user: `find` tells of a stretch which of it do, the highest first. */
+  function namedSource(user: string, find: (stretch: Stretch, limit: number) => number[]): Source {
+    return (below, limit, floor) => {
+      const seqs: number[] = [];
+      let to = below;
+      for (let i = 0; i < stretchesPerPage && to > floor && seqs.length < limit; i += 1) {
+        const stretch = findNamed(user, to);
+        to = Math.max(stretch.from, floor);
+        seqs.push(...find({ ...stretch, from: to }, limit - seqs.length));
+      }
+      return { seqs, to: seqs.length < limit ? to : Math.max(to, seqs.at(-1) ?? 0) };
+    };
+  }
+
+  function decisionsNaming(user: string, where: string, values: readonly SqlValue[]): Source {
+    const select = `SELECT seq FROM decisions WHERE ${where} AND seq >= ? AND seq < ?`;
+    return namedSource(user, ({ from, below, seqs }, limit) =>
+      seqs === undefined
+        ? seqsOf(reader.all(`${select} ORDER BY seq DESC LIMIT ?`, ...values, from, below, limit))
+        : seqsOf(reader.all(`${select} ${among} ORDER BY seq DESC LIMIT ?`, ...values, from, below, JSON.stringify(seqs), limit)),
+    );
+  }
+
+  function eventsNaming(appId: number, user: string): Source {
+    const select = "SELECT seq, body FROM events WHERE app_id = ? AND seq >= ? AND seq < ?";
+    // Spares parsing those that surely name others.
+    const inBody = JSON.stringify(user).slice(1, -1);
+    return namedSource(user, ({ from, below, seqs }, limit) => {
+      const rows =
+        seqs === undefined
+          ? reader.all<NamingRow>(`${select} AND instr(body, ?) > 0 ORDER BY seq DESC`, appId, from, below, inBody)
+          : reader.all<NamingRow>(`${select} ${among} ORDER BY seq DESC`, appId, from, below, JSON.stringify(seqs));
+      return seqsOf(rows.filter(({ body }) => usersOfEventBody(body).has(user))).slice(0, limit);
+    });
+  }
 
   /** The decisions and events about all accounts of an owner, by going through the log. */
   function scanOfOwned(table: "decisions" | "events", appId: number, owner: string): Source {
@@ -75,13 +117,12 @@ export function createTimeline(reader: Reader): Timeline {
     if ("accountId" in filter) return [decisionsAbout(appId, filter.accountId), eventsAbout(appId, filter.accountId)];
     if ("user" in filter) {
       const { user } = filter;
-      const asked = decisionSource("decisions_by_operator", "operator", user, ofApp(appId));
-      return [asked, decisionsFor(appId, user), indexSource("event_users", "app_id = ? AND user = ?", [appId, user])];
+      return [decisionsNaming(user, "app_id = ? AND (operator = ? OR owner = ?)", [appId, user, user]), eventsNaming(appId, user)];
     }
     const { owner } = filter;
     // The owner of a creation that asks for itself is not written out.
-    const own = { sql: "app_id = ? AND owner IS NULL AND account_id IS NULL", values: [appId] };
-    const created = [decisionsFor(appId, owner), decisionSource("decisions_by_operator", "operator", owner, own)];
+    const owning = "app_id = ? AND (owner = ? OR (operator = ? AND owner IS NULL AND account_id IS NULL))";
+    const created = [decisionsNaming(owner, owning, [appId, owner, owner])];
     const accounts = reader.all<{ account_id: string }>(
       `SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ${maxAccountsAsked + 1}`,
       appId,

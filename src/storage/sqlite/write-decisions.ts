@@ -5,6 +5,7 @@ import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Counts } from "./write-counts.ts";
 import type { Creations } from "./write-creations.ts";
+import type { UserSegments } from "./write-user-segments.ts";
 import type { CountValues, DecisionValues, WriteOperations } from "./writes.ts";
 
 /** Inserts a decision under a sequence number; false when its app has a decision with its request_id. */
@@ -14,7 +15,7 @@ export type InsertDecision = (seq: number, values: DecisionValues) => boolean;
 const decisionValueCount: DecisionValues["length"] = 12;
 
 /** Prepares the insertion of decisions. */
-export function prepareInsertDecision(db: Database, policyIds: PolicyIds): InsertDecision {
+export function prepareInsertDecision(db: Database, policyIds: PolicyIds, userSegments: UserSegments): InsertDecision {
   const insert = db.prepare(
     `INSERT INTO decisions
        (seq, app_id, request_id, action_digest, account_id, operator, owner, verdict, policy_id, event_time, decide_time, body, event_id)
@@ -26,7 +27,9 @@ export function prepareInsertDecision(db: Database, policyIds: PolicyIds): Inser
     const digest = actionDigest === null ? null : Buffer.from(actionDigest, "hex");
     const policyId = policyVersion === null ? null : policyIds.idOf(policyVersion);
     const { changes } = insert.run(seq, appId, requestId, digest, accountId, operator, owner, verdict, policyId, ...rest);
-    return changes === 1;
+    if (changes === 0) return false;
+    userSegments.add(seq, [operator, owner]);
+    return true;
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Database } from "better-sqlite3";
 import { createReplaceUser, type ReplaceUser } from "../replace-user.ts";
 import { type TableContent, type TextContent, tableContents } from "./table-contents.ts";
+import type { UserSegments } from "./write-user-segments.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** How long one write goes on erasing. The writes beside it wait for so long, and for the commit. */
@@ -32,10 +33,15 @@ interface Progress {
   /** Up to which row of that table; undefined at its beginning. */
   key: Key | undefined;
   found: Record<string, number>;
+  /** The first and the last sequence number of the decisions and events that this write has changed; undefined while it has changed none. */
+  changed: { from: number; to: number } | undefined;
 }
 
 /** Prepares erasures. */
-export function erasureOperations(db: Database): Pick<WriteOperations, "beginErasure" | "continueErasure"> {
+export function erasureOperations(
+  db: Database,
+  userSegments: Pick<UserSegments, "renew">,
+): Pick<WriteOperations, "beginErasure" | "continueErasure"> {
   const findSame = db
     .prepare("SELECT erasure_seq FROM erasures WHERE end_time IS NULL AND app_id = ? AND user = ? AND is_preview = ? AND with_lists = ?")
     .pluck();
@@ -81,12 +87,18 @@ export function erasureOperations(db: Database): Pick<WriteOperations, "beginEra
       const erasure = findEarliest.get() as ErasureRow | undefined;
       if (erasure === undefined) return -1;
       const { erasure_seq: seq, place, place_key: key } = erasure;
-      const progress: Progress = { place, key: key === null ? undefined : decodeKey(key), found: JSON.parse(erasure.found) };
+      const progress: Progress = {
+        place,
+        key: key === null ? undefined : decodeKey(key),
+        found: JSON.parse(erasure.found),
+        changed: undefined,
+      };
       // What is replaced is overwritten in the file, and not only let go of.
       const before = db.pragma("secure_delete", { simple: true });
       db.pragma("secure_delete = ON");
       try {
         const isAtEnd = advance(erasure, progress);
+        if (progress.changed !== undefined) userSegments.renew(progress.changed.from, progress.changed.to);
         const found = JSON.stringify(progress.found);
         if (isAtEnd) end.run(nowMs, found, seq);
         else save.run(progress.place, progress.key === undefined ? null : JSON.stringify(progress.key), found, seq);
@@ -129,6 +141,7 @@ function prepareWalk(db: Database, table: string, { key, app }: TableContent, co
   const keyColumns = key.join(", ");
   const keyValues = key.map(() => "?").join(", ");
   const after = `(${keyColumns}) > (${keyValues})`;
+  const isLog = table === "decisions" || table === "events";
 
   /** The last key of the next window; undefined when the rest of the table is no more than one. */
   function windowEnd(from: Key | undefined): Key | undefined {
@@ -167,7 +180,10 @@ function prepareWalk(db: Database, table: string, { key, app }: TableContent, co
         const texts = row.texts.map((text, index) => (text === null ? null : replaced(text, visited[index]?.content, replace)));
         progress.key = row.key;
         if (texts.every((text, index) => text === row.texts[index])) continue;
-        if (erasure.is_preview === 0) statement(update).run(...texts, ...row.key);
+        if (erasure.is_preview === 0) {
+          statement(update).run(...texts, ...row.key);
+          if (isLog) noteChanged(progress, row.key[0] as number);
+        }
         progress.found[table] = (progress.found[table] ?? 0) + 1;
       }
       if (to === undefined) return true;
@@ -175,6 +191,11 @@ function prepareWalk(db: Database, table: string, { key, app }: TableContent, co
     }
     return false;
   };
+}
+
+function noteChanged(progress: Progress, seq: number): void {
+  const { from, to } = progress.changed ?? { from: seq, to: seq };
+  progress.changed = { from: Math.min(from, seq), to: Math.max(to, seq) };
 }
 
 function conditionOf({ name, content }: Column): string {

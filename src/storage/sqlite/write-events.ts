@@ -11,6 +11,7 @@ import type { Creations } from "./write-creations.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareMessages } from "./write-messages.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
+import type { UserSegments } from "./write-user-segments.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
 
 /** Where the id of the event stands among the values of a decision: at the end. */
@@ -22,6 +23,7 @@ export function eventAppender(
   sequence: Sequence,
   insertDecision: InsertDecision,
   creations: Creations,
+  userSegments: UserSegments,
 ): WriteOperations["appendEvent"] {
   const insert = db.prepare(
     `INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, body, follow_up, decision_seq)
@@ -31,7 +33,6 @@ export function eventAppender(
   const applyToAccount = prepareAccounts(db);
   const applySubscriptions = prepareSubscriptions(db);
   const applyMessages = prepareMessages(db);
-  const insertUser = db.prepare("INSERT INTO event_users (app_id, user, seq) VALUES (?, ?, ?)");
 
   function applyChanges(
     seq: number,
@@ -43,7 +44,6 @@ export function eventAppender(
   ): void {
     if (change !== undefined) applyToAccount(seq, appId, accountId, receiveTimeMs, change);
     if (subscriptions !== undefined) applySubscriptions(appId, accountId, subscriptions);
-    for (const user of usersNamed(change, subscriptions)) insertUser.run(appId, user, seq);
   }
 
   return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, messages, creation, flagged) => {
@@ -55,9 +55,10 @@ export function eventAppender(
       return -(findByDigest.get(digest) as number);
     }
     sequence.use(seq);
+    const said = change === null ? undefined : (JSON.parse(change) as AccountChange);
+    const subscribed = subscriptions === null ? undefined : (JSON.parse(subscriptions) as SubscriptionChange);
+    userSegments.add(seq, usersNamed(said, subscribed));
     if (accountId !== null) {
-      const said = change === null ? undefined : (JSON.parse(change) as AccountChange);
-      const subscribed = subscriptions === null ? undefined : (JSON.parse(subscriptions) as SubscriptionChange);
       applyChanges(seq, appId, accountId, receiveTimeMs, said, subscribed);
       if (messages !== null) applyMessages(appId, accountId, JSON.parse(messages) as MessageChange, seq);
     }

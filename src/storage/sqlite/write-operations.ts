@@ -14,6 +14,7 @@ import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
 import { policyOperations } from "./write-policies.ts";
 import { oldDeleter } from "./write-retention.ts";
+import { prepareUserSegments } from "./write-user-segments.ts";
 import type { WriteArguments, WriteOperations } from "./writes.ts";
 
 /** The operations, and what they remember between transactions. */
@@ -30,8 +31,9 @@ export function prepareOperations(db: Database): Operations {
   const counts = prepareCounts(db);
   const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
   const creations = prepareCreations(db, { open, closeOfEvent });
-  const insertDecision = prepareInsertDecision(db, policyIds);
-  const appendEvent = eventAppender(db, sequence, insertDecision, creations);
+  const userSegments = prepareUserSegments(db);
+  const insertDecision = prepareInsertDecision(db, policyIds, userSegments);
+  const appendEvent = eventAppender(db, sequence, insertDecision, creations, userSegments);
   return {
     run: {
       appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
@@ -46,14 +48,15 @@ export function prepareOperations(db: Database): Operations {
       ...policyOperations(db, sequence, policyIds),
       ...keyOperations(db),
       ...auditOperations(db),
-      deleteOld: oldDeleter(db),
-      ...erasureOperations(db),
+      deleteOld: oldDeleter(db, userSegments),
+      ...erasureOperations(db, userSegments),
       check: checker(db),
     },
     forget() {
       sequence.forget();
       policyIds.forget();
       counts.forget();
+      userSegments.forget();
     },
   };
 }

@@ -3,6 +3,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import { type RetentionClass, retentionClasses } from "../storage.ts";
 import { keptBy, tableContents } from "./table-contents.ts";
+import type { UserSegments } from "./write-user-segments.ts";
 import type { WriteOperations } from "./writes.ts";
 
 /** How long one write goes on deleting. The writes beside it wait for so long, and for the commit. */
@@ -41,18 +42,26 @@ interface Step {
   deleted: number;
   /** The highest sequence number that was deleted. */
   highest: number;
+  /** After which sequence number the walk over the log went on, and up to which one it came. */
+  walkedFrom: number;
+  walkedTo: number;
   isOver(): boolean;
 }
 
 /** Prepares the deletion of what is old. */
-export function oldDeleter(db: Database): WriteOperations["deleteOld"] {
+export function oldDeleter(db: Database, userSegments: Pick<UserSegments, "renew">): WriteOperations["deleteOld"] {
   const walks = new Map(retentionClasses.map((name) => [name, prepareWalk(db, name)]));
   const raise = db.prepare("UPDATE feed SET earliest = max(earliest, ?)");
+  const segmentsEndingIn = db.prepare("SELECT min(upto) AS first, max(upto) AS last FROM user_segments WHERE upto > ? AND upto <= ?");
   return (oldClass, beforeMs) => {
     const startMs = performance.now();
-    const step: Step = { deleted: 0, highest: 0, isOver: () => performance.now() - startMs >= maxBusyMs };
+    const isOver = () => performance.now() - startMs >= maxBusyMs;
+    const step: Step = { deleted: 0, highest: 0, walkedFrom: 0, walkedTo: 0, isOver };
     const done = walks.get(oldClass)?.(beforeMs, step) ?? true;
     if (step.deleted > 0) raise.run(step.highest);
+    // Once for each segment, when the walk has left it behind.
+    const { first, last } = segmentsEndingIn.get(step.walkedFrom, step.walkedTo) as { first: number | null; last: number };
+    if (first !== null) userSegments.renew(first, last);
     return [step.deleted, Number(done), performance.now() - startMs];
   };
 }
@@ -100,6 +109,7 @@ function prepareWalk(db: Database, oldClass: RetentionClass): (beforeMs: number,
       }
     }
     if (place !== begin) savePlace.run(oldClass, place);
+    Object.assign(step, { walkedFrom: begin, walkedTo: place });
     return isAtEnd && !step.isOver();
   }
 
@@ -131,7 +141,7 @@ function prepareRemove(db: Database, table: "decisions" | "events"): (seq: numbe
   const statements: Statement[] = [];
   for (const [name, { goes }] of Object.entries(tableContents)) {
     if (typeof goes === "string" || goes.with !== table) continue;
-    statements.push(db.prepare("sql" in goes ? goes.sql : `DELETE FROM ${name} WHERE ${goes.column} = ?`));
+    statements.push(db.prepare(`DELETE FROM ${name} WHERE ${goes.column} = ?`));
   }
   statements.push(db.prepare(`DELETE FROM ${table} WHERE seq = ?`));
   return (seq) => {

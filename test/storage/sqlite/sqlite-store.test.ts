@@ -159,10 +159,10 @@ describe("the store in SQLite", () => {
       sampleDecision({ appId: app, action: { case: "addSubscribers", value: { accountId: "a", operator: "ann" } } });
     const id = await append(store, about(appId));
     await Promise.all(Array.from({ length: 5000 }, () => append(store, about(7))));
+    const { items, next } = await store.listTimeline({ appId, accountId: "a" }, { size: 10 });
+    expect(items).toEqual([]);
+    expect(next).toBeDefined();
     for (const whose of [{ accountId: "a" }, { user: "ann" }]) {
-      const { items, next } = await store.listTimeline({ appId, ...whose }, { size: 10 });
-      expect(items).toEqual([]);
-      expect(next).toBeDefined();
       const found = await walk((page) => store.listTimeline({ appId, ...whose }, page), 10);
       expect(found.map((entry) => entry.kind === "decision" && entry.decision.decisionId)).toEqual([id]);
     }
