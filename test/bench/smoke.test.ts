@@ -151,7 +151,7 @@ test("a chart leaves out what it has no value for", () => {
 test("a tiny run measures rows, compares them, and is written as JSON; what cannot be measured is said", { timeout: 60_000 }, async () => {
   const lines: string[] = [];
   const only = ["floor_grpc", "grpc_decide", "floor_http"];
-  const options = { quick: true, rounds: 1, seconds: 0.2, warmUpSeconds: 0.1, entries: 500, only };
+  const options = { quick: true, rounds: 1, seconds: 0.5, warmUpSeconds: 0.5, entries: 500, only };
   const report = await measureTable(options, folder, (line) => lines.push(line));
   const expected = findProgram("wrk") === undefined ? ["floor_grpc", "grpc_decide"] : ["floor_http", "floor_grpc", "grpc_decide"];
   expect(
