@@ -9,7 +9,11 @@ export interface LimitConfig {
     maxInFlight: number;
     maxUnrecorded: number;
   };
-  rpc: { maxInFlight: number };
+  rpc: {
+    maxInFlight: number;
+    /** Calls a second of one key or token's subject; undefined: as many as it likes. */
+    keyMaxPerSecond: number | undefined;
+  };
 }
 
 /** Their part of the table in config.ts. */
@@ -75,6 +79,14 @@ export const limitSettings = {
         "How many calls may be under way at a time, on the api and grpc listeners together; beyond that they are refused as OVERLOADED.",
       read: wholeNumber(1, 100_000),
     },
+    rpcKeyMaxPerSecond: {
+      key: "rpc.key_max_per_second",
+      env: "GATEHOUSE_RPC_KEY_MAX_PER_SECOND",
+      default: "",
+      meaning:
+        "How many calls a second each key, and each subject of tokens, may make on the api and grpc listeners together; more are refused as RATE_LIMITED. Not set: any number.",
+      read: optional(wholeNumber(1, 1_000_000)),
+    },
   },
 };
 
@@ -93,6 +105,6 @@ export function readLimitConfig(get: <T>(setting: Setting<T>) => T): LimitConfig
       maxInFlight: get(webhook.webhookMaxInFlight),
       maxUnrecorded: get(webhook.webhookMaxUnrecorded),
     },
-    rpc: { maxInFlight: get(rpc.rpcMaxInFlight) },
+    rpc: { maxInFlight: get(rpc.rpcMaxInFlight), keyMaxPerSecond: get(rpc.rpcKeyMaxPerSecond) },
   };
 }

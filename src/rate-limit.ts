@@ -4,15 +4,27 @@
 export interface RateLimit {
   /**
    * Takes one token of the bucket under `key`, which fills at `perSecond` and holds one second's worth. 0: it was there. Otherwise the milliseconds
-   * until there is one again, and nothing was taken. Keys must come from a bounded set.
+   * until there is one again, and nothing was taken.
    */
   take(key: string, perSecond: number): number;
+  /** How many buckets are kept: at most `minBuckets`, or twice those that were in use at one time, if that is more. */
+  size(): number;
 }
+
+/** How many buckets are kept before those that are full again are looked for. */
+export const minBuckets = 1024;
 
 /** Creates the buckets, all full. `nowMs` gives milliseconds of a clock that never goes back. */
 export function createRateLimit(nowMs: () => number): RateLimit {
-  /** When each bucket is full again: all there is to know of it. */
+  /** When each bucket is full again: all there is to know of it. One that is not here is full. */
   const fullAtMs = new Map<string, number>();
+  let forgetAbove = minBuckets;
+
+  function forgetFull(now: number): void {
+    for (const [key, atMs] of fullAtMs) if (atMs <= now) fullAtMs.delete(key);
+    forgetAbove = Math.max(minBuckets, 2 * fullAtMs.size);
+  }
+
   return {
     take(key, perSecond) {
       const now = nowMs();
@@ -22,8 +34,10 @@ export function createRateLimit(nowMs: () => number): RateLimit {
       const waitMs = nextFullMs - fillMs - now;
       if (waitMs > 0) return Math.ceil(waitMs);
       fullAtMs.set(key, nextFullMs);
+      if (fullAtMs.size > forgetAbove) forgetFull(now);
       return 0;
     },
+    size: () => fullAtMs.size,
   };
 }
 

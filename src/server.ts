@@ -53,6 +53,7 @@ import { createAccountService } from "./rpc/account-service.ts";
 import { createApiListener } from "./rpc/api-listener.ts";
 import { createAuditService } from "./rpc/audit-service.ts";
 import { createAuditSubjects } from "./rpc/audit-subjects.ts";
+import { createCallerLimit } from "./rpc/caller-limit.ts";
 import { caseNotFound, createCaseService } from "./rpc/case-service.ts";
 import { createConnectDoor } from "./rpc/connect-door.ts";
 import { createCrossOrigin } from "./rpc/cross-origin.ts";
@@ -189,7 +190,15 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     config.apps,
     createRateLimit(() => performance.now()),
   );
-  const callAdmission = createCallAdmission({ maxInFlight: config.rpc.maxInFlight, appLimit });
+  const callAdmission = createCallAdmission({
+    maxInFlight: config.rpc.maxInFlight,
+    appLimit,
+    callerLimit: createCallerLimit(
+      config.rpc.keyMaxPerSecond,
+      createRateLimit(() => performance.now()),
+    ),
+    onRateLimited: metrics.rateLimited,
+  });
   metrics.watch("rpc_in_flight", "Unary calls from other processes that are under way.", callAdmission.inFlight);
   const onCall: OnCall = ({ service, method, code, durationMs }) => metrics.rpcAnswered(`${service}/${method}`, codeName(code), durationMs);
   const openDoor = (ofNetwork: { access?: Interceptor; admission?: Interceptor }) =>

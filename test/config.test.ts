@@ -30,7 +30,7 @@ describe("settings", () => {
       },
       grpc: { listen: { host: "127.0.0.1", port: 9090 }, maxConnections: 1000, maxCallsPerConnection: 1000, maxMessageBytes: 4_194_304 },
       auth: { required: "auto", bootstrapKey: undefined, jwt: undefined },
-      rpc: { maxInFlight: 2000 },
+      rpc: { maxInFlight: 2000, keyMaxPerSecond: undefined },
       database: "data/gatehouse.db",
       policy: "config/policy.yaml",
       reservationSeconds: 300,

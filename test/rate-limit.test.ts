@@ -1,6 +1,6 @@
 // Token buckets.
 import { describe, expect, it } from "vitest";
-import { createAppLimit, createRateLimit } from "../src/rate-limit.ts";
+import { createAppLimit, createRateLimit, minBuckets } from "../src/rate-limit.ts";
 
 describe("a rate limit", () => {
   it("lets a second's worth through at once, and then as much as fills up", () => {
@@ -26,6 +26,21 @@ describe("a rate limit", () => {
     expect(limit.take("a", 0.5)).toBe(2000);
     nowMs += 2000;
     expect(limit.take("a", 0.5)).toBe(0);
+  });
+
+  it("forgets buckets that are full again, and no other", () => {
+    let nowMs = 0;
+    const limit = createRateLimit(() => nowMs);
+    for (let i = 0; i < 20_000; i++) {
+      limit.take(`caller ${i}`, 1);
+      nowMs += 0.5;
+      expect(limit.size()).toBeLessThanOrEqual(2 * 2000 + 1);
+    }
+    expect(limit.take("caller 19999", 1)).toBeGreaterThan(0);
+    expect(limit.take("caller 18001", 1)).toBeGreaterThan(0);
+    nowMs += 1000;
+    for (let i = 0; limit.size() > minBuckets; i++) limit.take(`later ${i}`, 1000);
+    expect(limit.take("caller 19999", 1)).toBe(0);
   });
 
   it("of an app holds up that app alone", () => {

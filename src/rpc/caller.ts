@@ -79,6 +79,7 @@ function roleWord(role: Role): string {
   return (RoleSchema.value[role]?.localName ?? String(role)).toLowerCase();
 }
 
-function wordOf(kind: PrincipalKind): string {
+/** What a caller has shown, in a word. */
+export function wordOf(kind: PrincipalKind): "token" | "key" {
   return kind === PrincipalKind.TOKEN ? "token" : "key";
 }

@@ -8,6 +8,8 @@ export interface Metrics {
   webhookAnswered(command: string, outcome: string, durationMs: number): void;
   /** An RPC was answered, through any door. */
   rpcAnswered(method: string, code: string, durationMs: number): void;
+  /** A call was refused because an app or the holder of a key asks too often: `app` or `key`. */
+  rateLimited(limit: "app" | "key"): void;
   /** A webhook was passed on (`forward Group.*`, `tap …`): `answered`, or why not. */
   webhookPassedOn(route: string, outcome: string, durationMs: number): void;
   /** A classifier was called: `answered`, or why not. */
@@ -56,6 +58,12 @@ export function createMetrics(version: string): Metrics {
     { version },
     1,
   );
+  const rateLimited = new Counter({
+    name: "gatehouse_rpc_rate_limited_total",
+    help: "Calls refused as RATE_LIMITED, by whose limit it was: app or key (tokens included).",
+    labelNames: ["limit"],
+    registers,
+  });
   const policies = new Counter({
     name: "gatehouse_policy_loads_total",
     help: "Looks at the policy file, by result: live, unchanged or refused.",
@@ -191,6 +199,7 @@ export function createMetrics(version: string): Metrics {
       labels: ["signal", "outcome"],
     }),
     signalAsked: (signal, outcome) => signalQuestions.inc({ signal, outcome }),
+    rateLimited: (limit) => rateLimited.inc({ limit }),
     policyLoaded: (result) => policies.inc({ result }),
     shadowTried: (result) => trials.inc({ result }),
     listenerOpened: (listener, connections) => void open.set(listener, connections),

@@ -329,6 +329,16 @@ describe("bearer tokens", () => {
     expect(await ofApp({})).toBe("PERMISSION_DENIED");
   });
 
+  it("of one subject share its limit, whichever of them is shown", async () => {
+    await using started = await startWithTokens({ GATEHOUSE_RPC_KEY_MAX_PER_SECOND: "1" });
+    const door = rpcTransports.grpc?.(started.gatehouse) ?? started.gatehouse.server.localDoor;
+    const tokens = await Promise.all([1, 2, 3, 4].map((i) => sign(started.key, { exp: seconds() + 100 + i })));
+    const reasons = await Promise.all(tokens.map((token) => listDecisions(door, bearer(token))));
+    expect(reasons).toContain("OK");
+    expect(reasons).toContain("RATE_LIMITED");
+    expect(await listDecisions(door, bearer(await sign(started.key, { sub: "ben" })))).toBe("OK");
+  });
+
   it("are checked with the keys of a file", async () => {
     const pair = await generateKeyPair("EdDSA");
     const first = await startGatehouse();

@@ -216,8 +216,9 @@ export const ErrorReason = {
   OVERLOADED: 30,
 
   /**
-   * The app asks more often than the configuration lets it. RESOURCE_EXHAUSTED, HTTP 429. Nothing was done; try again, after the milliseconds in
-   * `retry_after_ms` at the earliest. Metadata: `limit` (what is limited, such as `app 1400000000`), `retry_after_ms`.
+   * The app, or the key or token that was shown, asks more often than the configuration lets it. RESOURCE_EXHAUSTED, HTTP 429. Nothing was done;
+   * try again, after the milliseconds in `retry_after_ms` at the earliest. Any method may say so to the holder of a key.
+   * Metadata: `limit` (what is limited, such as `app 1400000000` or `key k7wq2m9dz4ha`), `retry_after_ms`.
    *
    * @generated from enum value: ERROR_REASON_RATE_LIMITED = 31;
    */
