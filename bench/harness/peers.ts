@@ -34,8 +34,19 @@ export async function startFastify(folder: string, entries: number): Promise<Ser
   });
 }
 
-/** Starts Cerbos with its decision log in a file; its ports are `http` and `grpc`. */
-export async function startCerbos(folder: string, entries: number): Promise<ServerProcess> {
+/** Where Cerbos can keep its decision log without anybody else: a file, or its own store. */
+export type CerbosLog = "file" | "local";
+
+/** The file of the decision log. */
+export function cerbosLogFile(folder: string): string {
+  return join(folder, "decisions.log");
+}
+
+/** Whom its admin API lets in, by its own defaults. */
+export const cerbosAdmin = `Basic ${Buffer.from("cerbos:cerbosAdmin").toString("base64")}`;
+
+/** Starts Cerbos with its decision log on; its ports are `http` and `grpc`. */
+export async function startCerbos(folder: string, entries: number, log: CerbosLog = "file"): Promise<ServerProcess> {
   const policies = join(folder, "policies");
   mkdirSync(policies, { recursive: true });
   writeFileSync(join(policies, "official_account.json"), JSON.stringify(cerbosPolicy(benchPolicy())));
@@ -44,14 +55,19 @@ export async function startCerbos(folder: string, entries: number): Promise<Serv
   writeFileSync(
     config,
     JSON.stringify({
-      server: { httpListenAddr: `127.0.0.1:${http}`, grpcListenAddr: `127.0.0.1:${grpc}` },
+      server: {
+        httpListenAddr: `127.0.0.1:${http}`,
+        grpcListenAddr: `127.0.0.1:${grpc}`,
+        // Its own store is read by nothing else.
+        ...(log === "local" && { adminAPI: { enabled: true } }),
+      },
       engine: { globals: cerbosLists(entries) },
       audit: {
         enabled: true,
         accessLogsEnabled: false,
         decisionLogsEnabled: true,
-        backend: "file",
-        file: { path: join(folder, "decisions.log") },
+        backend: log,
+        ...(log === "file" ? { file: { path: cerbosLogFile(folder) } } : { local: { storagePath: join(folder, "decisions") } }),
       },
       storage: { driver: "disk", disk: { directory: policies, watchForChanges: false } },
       telemetry: { disabled: true },

@@ -1,69 +1,27 @@
-// kill -9 while webhooks are being answered: every decision and event that was answered is there afterwards.
-import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
-import { Agent, request } from "node:http";
+// kill -9 while webhooks and calls are being answered: every decision and event that was answered is there afterwards, as it was answered, once.
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "@connectrpc/connect";
-import { expect, it } from "vitest";
-import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
-import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
-import { startGatehouse, testApp } from "../gatehouse.ts";
-import { startGatehouseProcess } from "../gatehouse-process.ts";
+import { expect, it, onTestFinished } from "vitest";
+import { compare, storm } from "../../bench/harness/kill-storm.ts";
+import { gatehouseInStorm } from "../../bench/harness/storm-gatehouse.ts";
 
-const beforeCreate = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
-const afterCreate = "OfficialAccount.CallbackAfterCreateOfficialAccount";
-
-function post(agent: Agent, url: string, command: string, body: object): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const req = request(`${url}/?SdkAppid=${testApp}&CallbackCommand=${command}`, { method: "POST", agent }, (res) => {
-      res.on("error", reject);
-      res.resume().on("end", () => resolve(res.statusCode ?? 0));
-    });
-    req.on("error", reject).end(JSON.stringify(body));
-  });
-}
-
-it("loses nothing that was answered", async () => {
+it("loses, changes and doubles nothing that was answered", async () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-kill-"));
-  const answered = { names: new Set<string>(), accounts: new Set<string>() };
-  for (let round = 0; round < 3; round++) {
-    const { child, addresses } = await startGatehouseProcess(["serve"], { GATEHOUSE_DATABASE: join(folder, "gatehouse.db") });
-    const url = `http://${addresses.webhook}`;
-    const agent = new Agent({ keepAlive: true, maxSockets: 32 });
-    const target = answered.names.size + 300 + Math.floor(Math.random() * 300);
-    let n = 0;
-    const client = async () => {
-      for (;;) {
-        const id = `${round}-${n++}`;
-        if ((await post(agent, url, beforeCreate, { Operator_Account: "a", Owner_Account: "a", Name: id })) === 200) answered.names.add(id);
-        if ((await post(agent, url, afterCreate, { Official_Account: id, Owner_Account: "a", Name: id })) === 200)
-          answered.accounts.add(id);
-        if (answered.names.size >= target) child.kill("SIGKILL");
-      }
-    };
-    await Promise.allSettled(Array.from({ length: 32 }, client));
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-    expect(child.signalCode).toBe("SIGKILL");
-    agent.destroy();
-  }
-  await using gatehouse = await startGatehouse({ folder });
-  const decisions = createClient(DecisionService, gatehouse.server.localDoor);
-  const accounts = createClient(AccountService, gatehouse.server.localDoor);
-  const names: string[] = [];
-  for (let pageToken = "", more = true; more; more = pageToken !== "") {
-    const page = await decisions.listDecisions({ pageSize: 1000, pageToken });
-    names.push(...page.decisions.map(({ action }) => (action.case === "createAccount" ? action.value.name : "")));
-    pageToken = page.nextPageToken;
-  }
-  const found = new Set<string>();
-  for (let pageToken = "", more = true; more; more = pageToken !== "") {
-    const page = await accounts.listAccounts({ pageSize: 1000, pageToken });
-    for (const { accountId } of page.accounts) found.add(accountId);
-    pageToken = page.nextPageToken;
-  }
-  expect(answered.names.size).toBeGreaterThan(900);
-  expect([...answered.names].filter((name) => !names.includes(name))).toEqual([]);
-  expect([...answered.accounts].filter((id) => !found.has(id))).toEqual([]);
-  expect(names.length).toBe(new Set(names).size);
-}, 60_000);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const afterKill: number[] = [];
+  const onKill = (_kills: number, acknowledged: number) => void afterKill.push(acknowledged);
+  const seed = Date.now();
+  const result = await storm(gatehouseInStorm(folder), { kills: 4, seed, longestMs: 1500, onKill });
+  expect(result, `seed ${seed}`).toMatchObject({ kills: 4, lost: [], changed: [], twice: [], damage: [], acknowledged: afterKill.at(-1) });
+  expect(result.acknowledged).toBeGreaterThan(100);
+  expect(result.unanswered).toBeGreaterThan(0);
+  expect(result.repeated).toBeGreaterThan(0);
+}, 120_000);
+
+it("a loss, another answer and a double would be seen", () => {
+  const one = (kind: string, id: string, answer: string) => ({ kind, id, answer });
+  const acknowledged = [one("a", "1", "x"), one("a", "2", "x"), one("b", "1", "x"), one("b", "2", "x")];
+  const kept = [one("a", "1", "x"), one("a", "2", "y"), one("b", "2", "x"), one("b", "2", "x"), one("a", "3", "z")];
+  expect(compare(acknowledged, kept)).toEqual({ lost: [one("b", "1", "x")], changed: [one("a", "2", "x")], twice: [one("b", "2", "x")] });
+});
