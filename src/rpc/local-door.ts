@@ -23,7 +23,7 @@ export interface LocalDoorOptions {
   services: readonly ServedService[];
   /** What every call passes, outermost first. An interceptor passes on the request it was given, or a copy with all its properties. */
   interceptors: readonly Interceptor[];
-  /** Told of the failure of an implementation whose caller was gone already. Must not throw. */
+  /** Told of a mistake of an implementation whose caller was gone already; of errors that are meant for callers it is not. Must not throw. */
   onLateError?: OnInternalError;
 }
 
@@ -43,7 +43,8 @@ interface Route {
  * the implementation goes on. Headers that an interceptor gives an answer reach a caller in process, and no other door passes them on.
  */
 export function createLocalDoor(options: LocalDoorOptions): Transport {
-  const onLateError = options.onLateError ?? (() => {});
+  const onLateMistake = options.onLateError ?? (() => {});
+  const onLateError = (error: unknown) => void toWireError(error, onLateMistake);
   const routes = new Map<DescMethod, Route>();
   for (const { service, implementation } of options.services) {
     const functions = implementation as Record<string, unknown>;

@@ -28,17 +28,20 @@ export function toWireError(error: unknown, onInternalError: OnInternalError): C
 }
 
 /**
- * An error that Connect itself raised while it read a call, as it goes to the caller. Codes are kept but for bytes that cannot be read, which
- * Connect calls internal.
+ * An error that Connect itself raised while it read a call, as it goes to the caller. Codes are kept but for bytes that cannot be read, some of
+ * which Connect calls internal.
  */
 export function fromProtocolError(error: ConnectError, inputType: string, onInternalError: OnInternalError): ConnectError {
   if (hasReason(error)) return error;
-  const unreadable = /^parse binary: (.*)$/s.exec(error.rawMessage);
-  if (unreadable) return encode(malformedError(inputType, unreadable[1] ?? ""), Code.InvalidArgument);
+  const unreadable = unreadableBytes.exec(error.rawMessage);
+  if (unreadable) return encode(malformedError(inputType, unreadable[1] ?? unreadable[0]), Code.InvalidArgument);
   const reason = reasonByProtocolCode[error.code];
   if (reason === undefined) return toWireError(error, onInternalError);
   return encode(new GatehouseError(reason, error.rawMessage), error.code);
 }
+
+/** How Connect's internal errors begin that say something of the bytes it was sent, compressed ones included. */
+const unreadableBytes = /^(?:parse binary: (.*)|received compressed envelope.*|decompression failed)$/s;
 
 /** The error of a request that cannot be read as what its method takes. */
 export function malformedError(inputType: string, problem: string): GatehouseError {

@@ -1,5 +1,6 @@
 // What the Connect door adds to the local door: raw HTTP, as any program may send it.
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DecideRequestSchema, ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
@@ -114,6 +115,27 @@ it("refuses bytes that are not the message, as the gRPC door does", async () => 
     code: "invalid_argument",
     message: expect.stringContaining("The message cannot be read as gatehouse.v1.DecideRequest: "),
     details: errorInfo("MALFORMED_MESSAGE"),
+  });
+});
+
+describe("compression that is not what it says", () => {
+  const malformed = {
+    code: "invalid_argument",
+    message: expect.stringContaining("The message cannot be read as "),
+    details: errorInfo("MALFORMED_MESSAGE"),
+  };
+
+  it("is malformed when a body breaks off", async () => {
+    const whole = gzipSync(JSON.stringify({ appId: 1, createAccount: { name: "x" } }));
+    const response = await post(decidePath, "application/json", new Uint8Array(whole.subarray(0, -9)), { "content-encoding": "gzip" });
+    expect([response.status, await response.json()]).toEqual([400, malformed]);
+    expect(doors.internalErrors).toEqual([]);
+  });
+
+  it("is malformed when an envelope claims one that was not agreed on", async () => {
+    const response = await post(decidePath, "application/grpc-web+proto", Uint8Array.of(1, 0, 0, 0, 0));
+    expect(await response.text()).toMatch(/grpc-status: 3\r\n/);
+    expect(doors.internalErrors).toEqual([]);
   });
 });
 

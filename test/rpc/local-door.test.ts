@@ -10,6 +10,7 @@ import {
   DecideResponseSchema,
   ModerationService,
 } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { GatehouseError } from "../../src/errors.ts";
 import { type CallContext, type Implementation, serve } from "../../src/rpc/implementation.ts";
 import { createInterceptors } from "../../src/rpc/interceptors.ts";
 import { createLocalDoor } from "../../src/rpc/local-door.ts";
@@ -128,17 +129,20 @@ it("waits as long as it takes for a deadline that no timer can hold", async () =
   expect(await client.decide(request, { timeoutMs: Number.MAX_SAFE_INTEGER })).toBe(answer);
 });
 
-it("tells of a failure that nobody waits for", async () => {
+it.each([
+  ["a mistake", new Error("late"), true],
+  ["a mistake that has a reason", new GatehouseError(ErrorReason.INTERNAL, "The policy is gone."), true],
+  ["an error that is meant for callers", new GatehouseError(ErrorReason.UNKNOWN_APP, "No such app."), false],
+])("of a failure that nobody waits for tells when it is a mistake: %s", async (_, failure, isTold) => {
   const late = Promise.withResolvers<typeof answer>();
   const caller = new AbortController();
   const { client, lateErrors } = open(() => late.promise);
   const call = client.decide(request, { signal: caller.signal });
   caller.abort();
   await expect(call).rejects.toMatchObject({ code: Code.Canceled });
-  const failure = new Error("late");
   late.reject(failure);
   await late.promise.catch(() => {});
-  expect(lateErrors).toEqual([failure]);
+  expect(lateErrors).toEqual(isTold ? [failure] : []);
 });
 
 it("takes its timers and listeners away when the answer is there", async () => {
