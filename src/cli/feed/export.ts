@@ -8,6 +8,7 @@ import type { Client } from "@connectrpc/connect";
 import { type Change, ChangeSchema, type FeedService } from "../../../gen/gatehouse/v1/feed_service_pb.ts";
 import { CommandError, type Io } from "../command.ts";
 import { onInterrupt } from "../interrupt.ts";
+import { jsonLine } from "../json-line.ts";
 import { createProgress, formatCount } from "../progress.ts";
 import { prepareExportFile } from "./export-file.ts";
 import { type FeedPlace, followFeed } from "./follow.ts";
@@ -87,6 +88,6 @@ async function* messagesOf(client: Client<typeof FeedService>, place: FeedPlace,
 }
 
 async function writeLine(file: WriteStream, change: Change, signal: AbortSignal): Promise<void> {
-  if (file.write(`${JSON.stringify(toJson(ChangeSchema, change))}\n`) || signal.aborted) return;
+  if (file.write(jsonLine(toJson(ChangeSchema, change))) || signal.aborted) return;
   await once(file, "drain", { signal }).catch(() => {});
 }

@@ -9,6 +9,7 @@ import type { Io } from "../command.ts";
 import { describeAction, describeVerdict } from "../decisions.ts";
 import { describeEvent } from "../describe-event.ts";
 import { onInterrupt } from "../interrupt.ts";
+import { jsonLine } from "../json-line.ts";
 import { enumWord, formatTime, orDash, safe } from "../text.ts";
 import { type FeedPlace, followFeed } from "./follow.ts";
 
@@ -21,7 +22,7 @@ export async function tailFeed(client: Client<typeof FeedService>, place: FeedPl
   for await (const message of followFeed(client, place, io, interrupt.signal)) {
     cursor = message.cursor;
     if (message.change === undefined) continue;
-    io.stdout.write(`${json ? JSON.stringify(toJson(ChangeSchema, message.change)) : describeChange(message.change)}\n`);
+    io.stdout.write(json ? jsonLine(toJson(ChangeSchema, message.change)) : `${describeChange(message.change)}\n`);
   }
   if (cursor !== "") io.stderr.write(`Go on with --from ${cursor}\n`);
 }

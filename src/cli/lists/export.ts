@@ -5,6 +5,7 @@ import { toJson } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import { type ListEntry, ListEntrySchema, type ListService } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { CommandError, type Io } from "../command.ts";
+import { jsonLine } from "../json-line.ts";
 import { createProgress, formatCount } from "../progress.ts";
 
 /** What an export is told. */
@@ -33,7 +34,7 @@ export async function exportEntries(client: Client<typeof ListService>, settings
 }
 
 function formatJson(entry: ListEntry): string {
-  return `${JSON.stringify(toJson(ListEntrySchema, entry))}\n`;
+  return jsonLine(toJson(ListEntrySchema, entry));
 }
 
 function formatValue({ value }: ListEntry): string {
