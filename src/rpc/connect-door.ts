@@ -110,14 +110,24 @@ function route(router: ConnectRouter, localDoor: Transport, method: MethodOfAnyK
  * Gives errors that Connect raises before a call reaches the local door what ours carry. Connect aborts the call's signal with the error before
  * it writes it, in every protocol, and that is the only place where it can be seen.
  */
-function giveReasons(context: HandlerContext, onInternalError: OnInternalError): void {
-  context.signal.addEventListener("abort", () => {
-    const error: unknown = context.signal.reason;
+function giveReasons(context: AbortableContext, onInternalError: OnInternalError): void {
+  const give = (error: unknown) => {
     if (!(error instanceof ConnectError) || error.code === Code.Aborted) return;
     const { code, message, rawMessage, details } = fromProtocolError(error, context.method.input.typeName, onInternalError);
     Object.assign(error, { code, message, rawMessage, details });
-  });
+  };
+  context.signal.addEventListener("abort", () => give(context.signal.reason));
+  if (context.signal.aborted) give(context.signal.reason);
+  // A signal is aborted once, for instance by the deadline; what is wrong with the call besides is seen only on its way there.
+  const { abort } = context;
+  context.abort = (reason) => {
+    give(reason);
+    abort?.call(context, reason);
+  };
 }
+
+/** What Connect hands out is what it aborts, too. */
+type AbortableContext = HandlerContext & { abort?(reason?: unknown): void };
 
 async function* withReasons<T>(requests: AsyncIterable<T>, method: DescMethod, onInternalError: OnInternalError): AsyncIterable<T> {
   try {

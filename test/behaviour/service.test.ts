@@ -1,8 +1,11 @@
 // What the service promises its callers beyond single decisions: idempotency, previews, lists, the policy file, errors.
+import { create } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, it, vi } from "vitest";
 import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { ChangeKind, FeedService } from "../../gen/gatehouse/v1/feed_service_pb.ts";
 import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -27,7 +30,7 @@ async function messageOfCreation(gatehouse: TestGatehouse): Promise<string | und
   return (await client.decide(requestOf({ name: "x" }))).decision?.message;
 }
 
-describe.each(Object.entries(rpcTransports))("through %s", (_name, transport) => {
+describe.each(Object.entries(rpcTransports))("through %s", (name, transport) => {
   it("a repeated request_id gets the first decision, another action under it an error", async () => {
     await using gatehouse = await startGatehouse();
     const client = createClient(ModerationService, transport(gatehouse));
@@ -51,6 +54,21 @@ describe.each(Object.entries(rpcTransports))("through %s", (_name, transport) =>
     expect(decision).toMatchObject({ decisionId: "", preview: true, code: 120001, message: "no" });
     const { decisions } = await createClient(DecisionService, transport(gatehouse)).listDecisions({});
     expect(decisions).toEqual([]);
+  });
+
+  it("a time that JSON cannot say is refused, and makes nothing unreadable", async () => {
+    await using gatehouse = await startGatehouse();
+    const client = createClient(ModerationService, transport(gatehouse));
+    const eventTime = create(TimestampSchema, { seconds: 10n ** 15n });
+    const event = { case: "accountCreated" as const, value: { accountId: "a", owner: "o", name: "x" } };
+    const calls = [
+      () => client.decide({ ...requestOf({ name: "x" }), eventTime }),
+      () => client.record({ appId: testApp, eventTime, event }),
+    ];
+    // In JSON the client cannot even say it.
+    if (name !== "connect with JSON") for (const call of calls) expect((await reasonOf(call()))[1]).toBe("INVALID_REQUEST");
+    const json = createClient(FeedService, rpcTransports["connect with JSON"]?.(gatehouse) ?? transport(gatehouse));
+    expect((await json.listChanges({ filter: { kinds: [ChangeKind.DECISION, ChangeKind.EVENT] } })).changes).toEqual([]);
   });
 
   it("errors have a code and a reason", async () => {

@@ -139,6 +139,12 @@ describe("compression that is not what it says", () => {
   });
 });
 
+it("says what is wrong with bytes also when the deadline has passed meanwhile", async () => {
+  const response = await post(decidePath, "application/proto", Uint8Array.of(0x0a, 0xff), { "connect-timeout-ms": "0" });
+  expect([response.status, await response.json()]).toMatchObject([400, { details: errorInfo("MALFORMED_MESSAGE") }]);
+  expect(doors.internalErrors).toEqual([]);
+});
+
 it("refuses malformed gRPC-Web with its details", async () => {
   const response = await post(decidePath, "application/grpc-web+proto", Uint8Array.of(0, 0, 0, 0, 2, 0x0a, 0xff));
   expect(response.status).toBe(200);

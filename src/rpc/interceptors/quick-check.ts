@@ -1,5 +1,6 @@
 // A quick look at a message: most requests keep every rule, and to see that need not cost what finding a broken one does.
 import { type DescEnum, type DescField, type DescMessage, getOption, hasOption, type Message, ScalarType } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import {
   type FieldRules,
   field as fieldRules,
@@ -7,9 +8,10 @@ import {
   oneof as oneofRules,
   type StringRules,
 } from "../../../gen/buf/validate/validate_pb.ts";
+import { isTime, isTimestamp } from "./time-problems.ts";
 
 /**
- * True when the message certainly keeps the rules of its schema; false when it breaks one, or has rules that are not looked at here. Knows the
+ * True when the message certainly keeps the rules of its schema and its times are times; false when not, or when it has rules that are not looked at here. Knows the
  * rules of our subset of buf.validate; what it does not know makes it answer false, so that protovalidate has the last word.
  */
 export type QuickCheck = (message: Message) => boolean;
@@ -24,6 +26,7 @@ export function createQuickCheck(schema: DescMessage, matches: (pattern: string,
   const known = new Map<string, { check: Check }>();
 
   function messageCheck(desc: DescMessage): Check {
+    if (isTimestamp(desc)) return (value) => isTime(value as Timestamp);
     const existing = known.get(desc.typeName);
     if (existing !== undefined) return (value) => existing.check(value);
     const entry = { check: unsure };

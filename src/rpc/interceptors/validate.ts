@@ -7,6 +7,7 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { type FieldProblem, GatehouseError } from "../../errors.ts";
 import { wordViolation } from "../../field-patterns.ts";
 import { createQuickCheck, type QuickCheck } from "./quick-check.ts";
+import { timeProblems } from "./time-problems.ts";
 
 /** Finds what is wrong with a message by the rules of its schema: INVALID_REQUEST, which names every field; undefined when nothing is. */
 export type Validate = (schema: DescMessage, message: Message) => Error | undefined;
@@ -48,14 +49,14 @@ async function* validateEach<T extends Message>(validate: Validate, schema: Desc
 
 function validateWholly(validator: Validator, schema: DescMessage, message: Message): Error | undefined {
   const result = validator.validate(schema, message);
-  switch (result.kind) {
-    case "valid":
-      return undefined;
-    case "invalid":
-      return invalidRequest(result.violations.map((violation) => toFieldProblem(violation, schema, message)));
-    case "error":
-      return result.error;
-  }
+  if (result.kind === "error") return result.error;
+  const violations = result.kind === "invalid" ? result.violations : [];
+  const problems = [
+    ...violations.map((violation) => toFieldProblem(violation, schema, message)),
+    // No rule of the schema says what protobuf says of all times.
+    ...timeProblems(schema, message),
+  ];
+  return problems.length === 0 ? undefined : invalidRequest(problems);
 }
 
 function invalidRequest(fields: readonly FieldProblem[]): GatehouseError {
