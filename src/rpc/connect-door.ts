@@ -68,7 +68,8 @@ export function createConnectDoor(options: ConnectDoorOptions): HttpHandler {
     handler(universalRequest)
       .then((universalResponse) => universalResponseToNodeResponse(universalResponse, response))
       .catch((error: unknown) => {
-        if (!response.destroyed) onInternalError(error);
+        const isGone = response.destroyed || ConnectError.from(error).code === Code.Aborted;
+        if (!isGone) onInternalError(error);
         response.destroy();
       });
   };
@@ -93,14 +94,14 @@ function route(router: ConnectRouter, localDoor: Transport, method: MethodOfAnyK
     case "server_streaming":
       router.rpc(method, async function* (request, context) {
         const response = await localDoor.stream(method, context.signal, context.timeoutMs(), context.requestHeader, once(request));
-        yield* response.message;
+        yield* passedOn(response.message);
       });
       return;
     case "bidi_streaming":
       router.rpc(method, async function* (requests, context) {
         const readable = withReasons(requests, method, onInternalError);
         const response = await localDoor.stream(method, context.signal, context.timeoutMs(), context.requestHeader, readable);
-        yield* response.message;
+        yield* passedOn(response.message);
       });
       return;
   }
@@ -128,6 +129,14 @@ function giveReasons(context: AbortableContext, onInternalError: OnInternalError
 
 /** What Connect hands out is what it aborts, too. */
 type AbortableContext = HandlerContext & { abort?(reason?: unknown): void };
+
+/**
+ * The same messages. Connect throws into its answers what keeps it from writing them, such as a caller who has hung up; that ends what makes them,
+ * and is none of its errors.
+ */
+async function* passedOn<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  for await (const message of messages) yield message;
+}
 
 async function* withReasons<T>(requests: AsyncIterable<T>, method: DescMethod, onInternalError: OnInternalError): AsyncIterable<T> {
   try {

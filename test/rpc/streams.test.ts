@@ -1,4 +1,6 @@
 // Streams of every kind give the same through every door.
+import { once } from "node:events";
+import { connect } from "node:net";
 import { create, createFileRegistry, type DescService, fromJson } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
@@ -60,6 +62,21 @@ beforeEach(() => {
   doors.internalErrors.length = 0;
 });
 afterAll(() => doors.close());
+
+it("who hangs up while answers are being written is no mistake of ours", async () => {
+  const { port } = new URL(doors.connectUrl);
+  const message = Buffer.from('{"appId":1000000,"createAccount":{"name":"x"}}');
+  const body = Buffer.concat([Buffer.from([0, 0, 0, 0, message.length]), message]);
+  const head = `POST /${service.typeName}/Count HTTP/1.1\r\nHost: x\r\nContent-Type: application/connect+json\r\nContent-Length: ${body.length}\r\n\r\n`;
+  for (let i = 1; i <= 5; i++) {
+    const socket = connect(Number(port), "127.0.0.1", () => socket.write(Buffer.concat([Buffer.from(head), body])));
+    await once(socket, "data");
+    socket.resetAndDestroy();
+    await until(() => closed === i);
+    await until(() => doors.calls.length === i);
+  }
+  expect(doors.internalErrors).toEqual([]);
+});
 
 describe.each(doorNames)("through the %s door", (name) => {
   const open = (method: string, requests: AsyncIterable<DecideRequest>, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>

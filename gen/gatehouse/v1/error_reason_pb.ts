@@ -27,7 +27,8 @@ export const ErrorReason = {
   UNSPECIFIED: 0,
 
   /**
-   * Fields of the request break the rules of the schema. INVALID_ARGUMENT, HTTP 400. A google.rpc.BadRequest names each field.
+   * Fields of the request break the rules of the schema, or a time is outside the years 1 to 9999. INVALID_ARGUMENT, HTTP 400. A
+   * google.rpc.BadRequest names each field.
    * Example: `create_account.name: must be at most 150 bytes`.
    *
    * @generated from enum value: ERROR_REASON_INVALID_REQUEST = 1;
