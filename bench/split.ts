@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { outOfOrder, startChatLoad } from "./harness/chat-load.ts";
+import { portsIn } from "./harness/gatehouse.ts";
 import { peakMemoryMb, pinnedNode, type ServerProcess, startServer } from "./harness/processes.ts";
 import { readDegraded, readRecorded } from "./harness/recorded.ts";
 import { benchApp } from "./harness/requests.ts";
@@ -100,12 +101,6 @@ function startService(): Promise<ServerProcess> {
     },
     ready: (output) => portsIn(output, "api", "grpc"),
   });
-}
-
-/** The ports that a server has printed; undefined while one of them is missing. */
-function portsIn(output: string, ...names: string[]): Record<string, number> | undefined {
-  const ports = names.map((name) => [name, Number(new RegExp(`^ +${name} +\\S*127\\.0\\.0\\.1:(\\d+)`, "m").exec(output)?.[1])] as const);
-  return ports.some(([, port]) => Number.isNaN(port)) ? undefined : Object.fromEntries(ports);
 }
 
 async function metricsOf(port: number | undefined): Promise<string> {

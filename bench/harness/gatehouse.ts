@@ -45,11 +45,7 @@ export async function startGatehouse(
       GATEHOUSE_LOG_LEVEL: "error",
       ...env,
     },
-    ready(output) {
-      const port = (name: string) => Number(new RegExp(`^ +${name} +\\S*127\\.0\\.0\\.1:(\\d+)`, "m").exec(output)?.[1]);
-      const ports = { webhook: port("webhook"), api: port("api"), grpc: port("grpc") };
-      return Object.values(ports).some(Number.isNaN) ? undefined : ports;
-    },
+    ready: (output) => portsIn(output, "webhook", "api", "grpc"),
   });
   return {
     ...server,
@@ -58,6 +54,12 @@ export async function startGatehouse(
       checkMetrics(await response.text(), requests);
     },
   };
+}
+
+/** The ports that a Gatehouse has printed; undefined while one of them is missing. */
+export function portsIn(output: string, ...names: string[]): Record<string, number> | undefined {
+  const ports = names.map((name) => [name, Number(new RegExp(`^ +${name} +\\S*127\\.0\\.0\\.1:(\\d+)`, "m").exec(output)?.[1])] as const);
+  return ports.some(([, port]) => Number.isNaN(port)) ? undefined : Object.fromEntries(ports);
 }
 
 /** How a webhook or a call may have ended; anything else makes a measurement worthless. */

@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { FeedService } from "../../gen/gatehouse/v1/feed_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import { portsIn } from "./gatehouse.ts";
 import type { Kept, StormKind, StormSubject } from "./kill-storm.ts";
 import { pinnedNode, type ServerProcess, startServer } from "./processes.ts";
 import { benchApp } from "./requests.ts";
@@ -73,15 +74,8 @@ function start(database: string, policyFile: string): Promise<ServerProcess> {
       GATEHOUSE_WEBHOOK_FALLBACK_CREATE_ACCOUNT: "deny",
       GATEHOUSE_LOG_LEVEL: "error",
     },
-    ready(output) {
-      const ports = ["webhook", "api", "grpc"].map((name) => [name, portIn(output, name)] as const);
-      return ports.some(([, port]) => Number.isNaN(port)) ? undefined : Object.fromEntries(ports);
-    },
+    ready: (output) => portsIn(output, "webhook", "api", "grpc"),
   });
-}
-
-function portIn(output: string, name: string): number {
-  return Number(new RegExp(`^ +${name} +\\S*127\\.0\\.0\\.1:(\\d+)`, "m").exec(output)?.[1]);
 }
 
 const kinds: readonly StormKind<Ways>[] = [

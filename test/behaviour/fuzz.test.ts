@@ -37,6 +37,7 @@ describe("what would be seen", () => {
 
   it.each([
     ["an error of the server", http(500, "{}"), /^500/],
+    ["an error that only the api may give", http(504, "{}"), /^504/],
     ["a refusal of what can come from Chat", http(403, '{"ActionStatus":"FAIL","ErrorCode":1,"ErrorInfo":""}'), /^403/],
     ["no JSON", http(200, "OK"), /no answer of a webhook/],
     ["a member that is missing", http(200, '{"ActionStatus":"OK","ErrorInfo":""}'), /no answer of a webhook/],
