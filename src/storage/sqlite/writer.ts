@@ -19,6 +19,7 @@ import {
   type WriterAnswer,
   type WriterRequest,
 } from "./writes.ts";
+import { createWrittenBeforeDeath } from "./written-before-death.ts";
 
 /**
  * Writes to one database. While a batch that changes facts is under way the reader is held on what was committed before, so that what rules read
@@ -28,8 +29,8 @@ import {
 export interface Writer {
   /**
    * Resolves to the write's result when it is on disk. Rejects with STORE_UNAVAILABLE when it failed, or may have, and with OVERLOADED at once when
-   * too much waits already. Writes of one turn are done in their order; those whose turn is `first` go before the others, which is for what
-   * somebody waits for with little time. Default: `later`.
+   * too much waits already. Of a decision it is known for certain, also when the thread died before it could answer. Writes of one turn are done in
+   * their order; those whose turn is `first` go before the others, which is for what somebody waits for with little time. Default: `later`.
    *
    * `onSettled` is called with the result, or with undefined for a failure, in the order of the writes, before anybody can read what the batch
    * has written and before any promise of the batch settles. It must not throw.
@@ -82,7 +83,11 @@ const maxBackoffMs = 5000;
 const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts" : "./writer-worker.js", import.meta.url);
 
 /** Creates a writer for a database that is there. The thread starts with the first write. */
-export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo">, health: Pick<StoreHealth, "failed" | "worked">): Writer {
+export function createWriter(
+  path: string,
+  reader: Pick<Reader, "all" | "hold" | "letGo" | "value">,
+  health: Pick<StoreHealth, "failed" | "worked">,
+): Writer {
   let worker: Worker | undefined;
   const waiting = createWaitingWrites<PendingWrite>();
   let inFlight: PendingWrite[] | undefined;
@@ -94,8 +99,10 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
   let draining = false;
   let onDrained: (() => void) | undefined;
   const commitListeners = new Set<() => void>();
+  const writtenBeforeDeath = createWrittenBeforeDeath(reader);
 
   function start(): Worker {
+    writtenBeforeDeath.start();
     const started = new Worker(workerFile, { workerData: path });
     let cause: unknown;
     started.on("message", handleAnswer);
@@ -116,15 +123,31 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     const backoffMs = fruitlessStarts === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** (fruitlessStarts - 1));
     startNotBefore = performance.now() + backoffMs;
     health.failed("thread_died", (inFlight?.length ?? 0) + waiting.count(), cause);
-    loseAll(cause);
+    reader.letGo();
+    loseAll(cause, foundWritten());
   }
 
-  function loseAll(cause: unknown): void {
+  /** What is on disk of the writes under way, though the thread can say so no more. */
+  function foundWritten(): (number | undefined)[] {
+    try {
+      return writtenBeforeDeath.find((inFlight ?? []).map(({ write }) => write));
+    } catch {
+      // A store that cannot be read either: what is on disk, nobody can tell.
+      return [];
+    }
+  }
+
+  /** Rejects everything that is not settled, but for those writes under way that have a result. */
+  function loseAll(cause: unknown, results: readonly (number | undefined)[] = []): void {
     const lost = [...(inFlight ?? []), ...waiting.takeAll()];
     inFlight = undefined;
     reader.letGo();
-    for (const { onSettled } of lost) onSettled?.(undefined);
-    for (const { reject } of lost) reject(storeUnavailable(cause));
+    for (const [index, { onSettled }] of lost.entries()) onSettled?.(results[index]);
+    for (const [index, { resolve, reject }] of lost.entries()) {
+      const result = results[index];
+      if (result === undefined) reject(storeUnavailable(cause));
+      else resolve(result);
+    }
     tellOfCommit();
     signalDrained();
   }
@@ -170,9 +193,11 @@ export function createWriter(path: string, reader: Pick<Reader, "hold" | "letGo"
     inFlight = undefined;
     reader.letGo();
     tellHealth(results);
-    for (const [index, { onSettled }] of settled.entries()) {
+    for (const [index, { write, onSettled }] of settled.entries()) {
       const result = results[index];
-      onSettled?.(result === undefined || isFailure(result) ? undefined : result);
+      const isDone = result !== undefined && !isFailure(result);
+      if (isDone) writtenBeforeDeath.answered(write, result);
+      onSettled?.(isDone ? result : undefined);
     }
     // The thread gets its next work before this batch's callers run, so that it never waits for them.
     if (checkpointDue && worker !== undefined) {
