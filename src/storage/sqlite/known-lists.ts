@@ -72,6 +72,8 @@ const leastCapacity = 1024;
 /** For how many times its values the memory of a list is made: at first, and when it has grown, so that it is not made anew too often. */
 const firstRoom = 1.25;
 const grownRoom = 1.5;
+/** The filter is made for more, so that most questions end at the first of its bits. */
+const filterRoom = 1.6;
 /** How long to wait when the values could not be read. */
 const retryMs = 1000;
 /** How much the fingerprints of all lists may take: some million and a half values. */
@@ -142,7 +144,7 @@ export function createKnownLists(reader: Reader, hash: KeyedHash, maxFingerprint
     const fits = state.kind === ListKind.EXACT && bytes <= freeBytes;
     if (fits) freeBytes -= bytes;
     const fingerprints = fits ? createFingerprintSet(capacity, hash) : undefined;
-    return { filter: createMembershipFilter(capacity), fingerprints, filled: 0, capacity };
+    return { filter: createMembershipFilter(filterRoom * capacity), fingerprints, filled: 0, capacity };
   }
 
   function dropFingerprints(memory: ListMemory | undefined): void {
