@@ -34,7 +34,8 @@ export function createFactsAt(reader: Reader, lists: KnownLists, underWay: Under
   return (nowMs) => ({
     inList(list, value) {
       const known = lists.find(list);
-      return known?.mayHave(value) === true && reader.value(selectEntry, known.listId, value, nowMs) !== undefined;
+      if (known === undefined) return false;
+      return known.recall(value) ?? reader.value(selectEntry, known.listId, value, nowMs) !== undefined;
     },
 
     listVersion: (list) => lists.find(list)?.versionAt(nowMs) ?? 0,

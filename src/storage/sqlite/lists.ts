@@ -64,18 +64,15 @@ export function createLists(reader: Reader, writer: Writer, known: KnownLists): 
 
   return {
     async addEntries(list, entries) {
-      const lastByValue = new Map(entries.map((entry) => [entry.value, entry]));
-      const values = [...lastByValue.keys()];
-      known.beginAdding(list, values);
-      const count = await writer.write(["addEntries", list, JSON.stringify([...lastByValue.values()].map(valuesOf))], (result) =>
-        known.settleEdit(list, values, Math.max(0, result ?? values.length)),
-      );
+      const lastByValue = new Map(entries.map((entry) => [entry.value, valuesOf(entry)]));
+      const added = [...lastByValue.values()];
+      const count = await writer.write(["addEntries", list, JSON.stringify(added)], (result) => known.settleAdding(list, added, result));
       return editedOf(count);
     },
 
     async removeEntries(list, removed, { author, reason, timeMs }) {
-      const count = await writer.write(["removeEntries", list, JSON.stringify(removed), author, reason, timeMs], () =>
-        known.settleEdit(list, [], 0),
+      const count = await writer.write(["removeEntries", list, JSON.stringify(removed), author, reason, timeMs], (result) =>
+        known.settleRemoving(list, removed, result),
       );
       return editedOf(count);
     },

@@ -1,4 +1,5 @@
 // The store in one SQLite file: a reading connection here, the writing one in a thread of its own, and a lock against other processes.
+import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
@@ -23,6 +24,7 @@ import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { openReader } from "./reader.ts";
 import { createRetention } from "./retention.ts";
+import { createSipHash } from "./sip-hash.ts";
 import { createStoreHealth } from "./store-health.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
@@ -37,6 +39,8 @@ export interface SqliteStoreOptions {
   logger?: StoreLogger;
   /** Counts writes and reads that failed, by cause. Must not throw. */
   onFailure?: (cause: FailureCause, count: number) => void;
+  /** How much memory may go into answering for values that are on lists; lists that do not fit are asked of the database. Default: 32 MiB. */
+  maxFingerprintBytes?: number;
 }
 
 /** A store in an SQLite file. */
@@ -78,7 +82,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const writer = createWriter(path, reader, health);
     // The reader closes before the writer: the last connection copies the log into the database and removes it.
     opened.push(writer.stop, reader.close, writer.drain, health.stop);
-    const lists = createKnownLists(reader);
+    const lists = createKnownLists(reader, createSipHash(randomBytes(16)), options.maxFingerprintBytes);
     opened.push(lists.close);
     await touch();
     const upkeep = startUpkeep({ path, logger, touch });
