@@ -33,9 +33,13 @@ export interface Reader {
 /** How long a read waits for a lock. In WAL mode only a foreign process that takes the whole database can hold one. */
 const busyTimeoutMs = 100;
 
+/** How much of the database is kept in memory at most: what goes through it, such as all entries of a list, fills it. */
+const cacheKiB = 8000;
+
 /** Opens the reading side of a database that is there. */
 export function openReader(path: string, health: Pick<StoreHealth, "failed">): Reader {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
+  db.pragma(`cache_size = -${cacheKiB}`);
   const statements = new Map<string, Database.Statement>();
   const valueStatements = new Map<string, Database.Statement>();
   const begin = db.prepare("BEGIN");
