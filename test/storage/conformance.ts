@@ -29,6 +29,7 @@ import {
   type OpenStore,
   removal,
 } from "./conformance/opened-store.ts";
+import { partFollowUpsConformance } from "./conformance/part-follow-ups.ts";
 import { policiesConformance } from "./conformance/policies.ts";
 import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
@@ -62,6 +63,7 @@ export function storeConformance(name: string, open: OpenStore): void {
     timelineConformance(open);
     flaggedEventsConformance(open);
     followUpsConformance(open);
+    partFollowUpsConformance(open);
     casesConformance(open);
     subscriptionsConformance(open);
     messagesConformance(open);
