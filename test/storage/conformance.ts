@@ -16,6 +16,7 @@ import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
 import { followUpsConformance } from "./conformance/follow-ups.ts";
 import { keysConformance } from "./conformance/keys.ts";
 import { listsConformance } from "./conformance/lists.ts";
+import { messageFollowUpsConformance } from "./conformance/message-follow-ups.ts";
 import { messagesConformance } from "./conformance/messages.ts";
 import {
   append,
@@ -35,6 +36,7 @@ import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
 import { retentionConformance } from "./conformance/retention.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
+import { subscriberFollowUpsConformance } from "./conformance/subscriber-follow-ups.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
 import { timelineConformance } from "./conformance/timeline.ts";
 import {
@@ -63,6 +65,8 @@ export function storeConformance(name: string, open: OpenStore): void {
     timelineConformance(open);
     flaggedEventsConformance(open);
     followUpsConformance(open);
+    subscriberFollowUpsConformance(open);
+    messageFollowUpsConformance(open);
     partFollowUpsConformance(open);
     casesConformance(open);
     subscriptionsConformance(open);
