@@ -176,6 +176,16 @@ export function subscriberFollowUpsConformance(open: OpenStore): void {
       expect(await store.getDecision(second.decision.decisionId)).toMatchObject({ subscriberFollowUps: [{ subscriber: "t" }] });
     });
 
+    it.each([
+      ["with a time of its own", 100],
+      ["without one, by when it was received", undefined],
+    ])("are mended after the store was opened again, for an event %s", async (_name, afterMs) => {
+      await follow(current().store, subscribersEvent("added", "a", afterMs && baseMs + afterMs, ["s"]));
+      const store = await current().reopen();
+      const { followedUp } = await asked(store, ["s"], { askedMs: -50, verdict: Verdict.DENY });
+      expect(followedUp).toMatchObject([{ followUp: FollowUp.LEAKED }]);
+    });
+
     it("go by what a fallback answered instead of the decision, also when that is known after the event", async () => {
       const { store } = current();
       const allowed = { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs + 900 };
