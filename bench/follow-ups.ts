@@ -11,6 +11,7 @@ import { benchApp, idSpace, idText } from "./harness/requests.ts";
 const batchSize = 64;
 const rounds = 3;
 const rules = { reservationMs: 300_000, followUpMs: 86_400_000, messageBypassCases: false };
+const rulesJson = JSON.stringify(rules);
 const isFollowed = !process.argv.includes("--unfollowed");
 
 /** What is measured; `accounts` is how many there are, else each decision is about another. */
@@ -50,7 +51,7 @@ function run(name: string, { of, subscribers: count, decisions, isAsked, account
     const origin = { clientIp: "127.0.0.1", platform: "RESTAPI", source: "webhook" };
     const body = JSON.stringify({ addSubscribers: { accountId, operator, subscribers }, origin });
     const row = [benchApp, null, null, accountId, operator, null, 1, null, nowMs, nowMs, body, null] as const;
-    operations.appendDecision(...row, nowMs, null, null, isFollowed ? JSON.stringify(rules) : null, 0);
+    operations.appendDecision(...row, nowMs, null, null, isFollowed ? rulesJson : null, 0);
   }
 
   function happen(n: number): void {

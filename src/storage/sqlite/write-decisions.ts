@@ -47,7 +47,7 @@ export function decisionAppender(
   const findByRequest = db.prepare("SELECT seq FROM decisions WHERE app_id = ? AND request_id = ?").pluck();
 
   function askParts(seq: number, values: DecisionValues, rules: string, nowMs: number): FollowedUpValues {
-    const [appId, , , accountId, , , , , eventTimeMs, decideTimeMs] = values;
+    const { 0: appId, 3: accountId, 8: eventTimeMs, 9: decideTimeMs } = values;
     return accountId === null ? [] : parts.ask(seq, appId, accountId, eventTimeMs ?? decideTimeMs ?? nowMs, rules, nowMs);
   }
 
