@@ -49,7 +49,7 @@ function run(kind: keyof typeof cases, folder: string): string {
       const creation = leaves && JSON.stringify([operator, owner, name, nowMs, lapseMs, leaves.takesRoom, taken, followUpMs]);
       const ownerColumn = owner === operator ? null : owner;
       const row = [benchApp, null, null, null, operator, ownerColumn, 1, null, nowMs, nowMs, text, null] as const;
-      operations.appendDecision(...row, nowMs, creation ?? null, null, leaves?.takesRoom ?? 0);
+      operations.appendDecision(...row, nowMs, creation ?? null, null, null, leaves?.takesRoom ?? 0);
     }
     commit.run();
   }

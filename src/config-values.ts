@@ -202,6 +202,13 @@ export function oneOf<T extends string>(words: readonly T[]): (value: unknown) =
   };
 }
 
+/** Reads true or false, as a file or a variable has it. */
+export function trueOrFalse(value: unknown): boolean {
+  if (value === true || value === "true") return true;
+  if (value === false || value === "false") return false;
+  throw new Invalid(`must be true or false, not ${quoted(value)}.`);
+}
+
 export function quoted(value: unknown): string {
   if (value === "" || value === null || value === undefined) return "nothing";
   return typeof value === "object" ? "a list or mapping" : `"${String(value)}"`;

@@ -12,6 +12,7 @@ import {
   readDatabase,
   readPolicyPath,
   type Setting,
+  trueOrFalse,
   wholeNumber,
 } from "./config-values.ts";
 import { gatewaySettings, type ServiceConfig } from "./gateway-settings.ts";
@@ -44,6 +45,8 @@ export interface Config extends ListenerConfig {
   reservationSeconds: number;
   /** How long a creation waits for an event that comes late. */
   followUpSeconds: number;
+  /** Whether a message that nobody was asked about opens a case. */
+  followUpMessageBypassCases: boolean;
   retention: RetentionDays;
   /** Where webhooks go that are none of ours, and where copies go. */
   forward: ForwardConfig[];
@@ -147,8 +150,15 @@ export const settings = {
     key: "follow_up_seconds",
     env: "GATEHOUSE_FOLLOW_UP_SECONDS",
     default: "86400",
-    meaning: "How long after a decision on a creation, and after it happened, an event that comes late is still joined with the decision.",
+    meaning: "How long after a decision, and after what it is about happened, an event that comes late is still joined with the decision.",
     read: wholeNumber(1, 2_592_000),
+  },
+  followUpMessageBypassCases: {
+    key: "follow_up_message_bypass_cases",
+    env: "GATEHOUSE_FOLLOW_UP_MESSAGE_BYPASS_CASES",
+    default: "false",
+    meaning: "Whether a message that nobody was asked about opens a case: true or false. Senders by REST may leave out webhooks.",
+    read: trueOrFalse,
   },
   ...retentionSettings,
   forward: {
@@ -259,6 +269,7 @@ export function readConfig(env: NodeJS.ProcessEnv, text: string, file: string): 
     policy: get(settings.policy),
     reservationSeconds: get(settings.reservationSeconds),
     followUpSeconds: get(settings.followUpSeconds),
+    followUpMessageBypassCases: get(settings.followUpMessageBypassCases),
     retention: {
       allowedDecisions: get(settings.retentionDecisionsDays),
       flaggedDecisions: get(settings.retentionFlaggedDecisionsDays),

@@ -30,7 +30,7 @@ import { createErasures, erasureNotFound } from "./moderation/erasures.ts";
 import { createExplainDecision, decisionNotFound } from "./moderation/explain-decision.ts";
 import { createFactsOf } from "./moderation/facts.ts";
 import { createFeed } from "./moderation/feed.ts";
-import { caseKindWords, createFollowUpReport } from "./moderation/follow-up-report.ts";
+import { actionWord, caseKindWords, createFollowUpReport } from "./moderation/follow-up-report.ts";
 import { startFollowUpSweep } from "./moderation/follow-up-sweep.ts";
 import { createKeys } from "./moderation/keys.ts";
 import { createLists } from "./moderation/lists.ts";
@@ -142,19 +142,20 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const factsOf = createFactsOf();
   const shadowTrial = createShadowTrial({ store, policies: inForce, factsOf, signals, onTrial: reports.shadowTried });
   const waits = { reservationMs: config.reservationSeconds * 1000, followUpMs: config.followUpSeconds * 1000 };
+  const followUp = { ...waits, messageBypassCases: config.followUpMessageBypassCases };
   closers.push(
     startFollowUpSweep({
       store,
       ...waits,
       now,
       after: callAfter,
-      onAbandoned: (count) => metrics.followedUp("create_account", "abandoned", count),
+      onAbandoned: (action, count) => metrics.followedUp(actionWord(action), "abandoned", count),
       onFailed: (error) => log.warn({ error }, "what was abandoned could not be noted; it is tried again"),
     }),
   );
   const onFollowedUp = createFollowUpReport({ metrics, log, gate: createBurstGate(burstQuietMs, now) });
   const signalsFor = createSignalsFor({ store, factsOf, signals });
-  const deciding = { store, policies: inForce, factsOf, signalsFor, checkApp, localeOf, ...waits, onFollowedUp, now };
+  const deciding = { store, policies: inForce, factsOf, signalsFor, checkApp, localeOf, ...waits, followUp, onFollowedUp, now };
   const streams = new AbortController();
   const erasures = createErasures({ store, checkApp, randomBytes, now, after: afterMs, ...createErasureReports(log) });
   closers.push(() => erasures.stop());

@@ -39,6 +39,7 @@ describe("settings", () => {
       tap: [],
       signals: [],
       followUpSeconds: 86_400,
+      followUpMessageBypassCases: false,
       service: { address: undefined, caFile: undefined, certFile: undefined, keyFile: undefined, apiKey: undefined },
       spool: { path: "data/gateway-spool.db", maxBytes: 268435456 },
       log: { level: "info" },

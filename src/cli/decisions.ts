@@ -19,6 +19,7 @@ import { mentionRest, readPages, serverOption, serverUsage, withClient } from ".
 import { type Command, type Io, parseFlags, readAppId, readChoice, readInteger, runSubcommand, UsageError } from "./command.ts";
 import { degradedFields } from "./decisions/degraded.ts";
 import { describeExplanation } from "./decisions/explanation.ts";
+import { describeFollowUp, subscriberTables } from "./decisions/follow-up.ts";
 import { describeElements } from "./message-elements.ts";
 import { enumWord, fields, formatTime, orDash, safe, table } from "./text.ts";
 
@@ -159,6 +160,7 @@ function describe(decision: Decision): string {
   return [
     head,
     ...(refused.length === 0 ? [] : [table(["REFUSED", "RULE", "MESSAGE"], refused)]),
+    ...subscriberTables(decision),
     ...(decision.rewrite === undefined ? [] : [describeRewrite(decision.rewrite)]),
     decision.matches.length === 0
       ? "No rule held.\n"
@@ -166,13 +168,6 @@ function describe(decision: Decision): string {
     ...(decision.facts.length === 0 ? [] : [table(["ASKED", "ANSWER"], decision.facts.map(describeFact))]),
     ...(decision.shadow === undefined ? [] : [describeShadow(decision.shadow)]),
   ].join("\n");
-}
-
-/** What followed, since when that is known, and by which event. */
-function describeFollowUp({ followUp, followUpTime, followUpEventId }: Decision): string {
-  if (followUp === FollowUp.UNSPECIFIED) return "-";
-  const event = followUpEventId === "" ? "" : ` by ${safe(followUpEventId)}`;
-  return `${enumWord(FollowUp, followUp)}${event}, known since ${formatTime(followUpTime)}`;
 }
 
 /** What was decided on, and how, in a few lines. */

@@ -10,12 +10,13 @@ import type { CompiledPolicy } from "../policy/compile.ts";
 import { evaluate, type Question } from "../policy/evaluate.ts";
 import { noSignals, type SignalAnswers } from "../policy/signal-answers.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { FollowedUp, NewDecision, Store, StoredFacts } from "../storage/storage.ts";
+import type { FollowUpRules, NewDecision, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import type { CallTime, SignalsFor } from "./ask-signals.ts";
 import { askedCreation } from "./asked-creation.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
+import type { OnFollowedUp } from "./follow-up-report.ts";
 import { completeMessage } from "./messages.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { rateCounts } from "./rate-counts.ts";
@@ -36,8 +37,10 @@ export interface DecideDeps {
   reservationMs: number;
   /** How long a creation waits for an event that comes late. */
   followUpMs: number;
+  /** How subscriptions and messages are followed up. */
+  followUp: FollowUpRules;
   /** Told what became known by a decision that came after its event. */
-  onFollowedUp(followedUp: readonly FollowedUp[]): void;
+  onFollowedUp: OnFollowedUp;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -62,7 +65,7 @@ const actionSchemas = {
 export const noDigest = new Uint8Array(0);
 
 export function createDecide(deps: DecideDeps): Decide {
-  const { store, policies, factsOf, signalsFor, shadowTrial, checkApp, localeOf, onFollowedUp, now } = deps;
+  const { store, policies, factsOf, signalsFor, shadowTrial, checkApp, localeOf, followUp, onFollowedUp, now } = deps;
   return async (request, time) => {
     checkApp(request.appId);
     const { subject, told } = readAction(request.action as Action);
@@ -98,12 +101,12 @@ export function createDecide(deps: DecideDeps): Decide {
       const asking = [policy, policies.shadow()];
       const creation = askedCreation({ decision, nowMs }, asking, deps);
       const counts = rateCounts(question, asking);
-      return creation === undefined ? { decision, actionDigest, counts } : { decision, actionDigest, counts, creation };
+      return creation === undefined ? { decision, actionDigest, counts, followUp } : { decision, actionDigest, counts, creation };
     });
     switch (appended.kind) {
       case "appended":
         trial?.keep(appended.decision);
-        if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+        if (appended.followedUp !== undefined) onFollowedUp(subject.case, appended.followedUp);
         return appended.decision;
       case "repeat":
         return appended.decision;

@@ -1,5 +1,5 @@
-// Lets time go by for creations: a loop that notes what was abandoned and forgets what is too old, a little at a time.
-import type { FollowUps } from "../storage/storage.ts";
+// Lets time go by for what was asked: a loop that notes what was abandoned and forgets what is too old, a little at a time.
+import type { FollowedAction, FollowUps } from "../storage/storage.ts";
 import type { CreationWaits } from "./asked-creation.ts";
 
 /** What the sweep needs. */
@@ -9,8 +9,8 @@ export interface FollowUpSweepDeps extends CreationWaits {
   now(): number;
   /** Calls `run` once after so many milliseconds, unless the returned function is called before. */
   after(ms: number, run: () => void): () => void;
-  /** Told how many creations were abandoned, whenever some were. */
-  onAbandoned(count: number): void;
+  /** Told how many decisions on an action were abandoned, whenever some were. */
+  onAbandoned(action: FollowedAction, count: number): void;
   /** Told of a step that failed; it is tried again at the next. */
   onFailed(error: unknown): void;
 }
@@ -37,7 +37,7 @@ export function startFollowUpSweep(deps: FollowUpSweepDeps): () => Promise<void>
     try {
       const { abandoned, done } = await store.sweepFollowUps(now(), sweep);
       isDone = done;
-      if (abandoned > 0) onAbandoned(abandoned);
+      for (const [action, count] of Object.entries(abandoned) as [FollowedAction, number][]) if (count > 0) onAbandoned(action, count);
     } catch (error) {
       onFailed(error);
     }

@@ -22,7 +22,7 @@ export interface RecordFallbackDeps extends Omit<DecideDeps, "shadowTrial"> {
 export type RecordFallback = (request: RecordFallbackRequest) => Promise<Decision>;
 
 export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
-  const { store, policies, factsOf, signalsFor, checkApp, localeOf, onFollowedUp, now, onRecorded } = deps;
+  const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUp, onFollowedUp, now, onRecorded } = deps;
 
   return async ({ request, answered, cause, decisionId, answerTime }) => {
     if (request === undefined || request.preview) throw invalid("request.preview", "must be false: a preview is not answered to anybody");
@@ -64,9 +64,9 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
     if (decision.degraded) return decision;
     const answered = { decision, instead: answer.verdict, nowMs: answer.answerTimeMs };
     const creation = askedCreation(answered, [policies.live(), policies.shadow()], deps);
-    const result = await store.markDegraded(decision.decisionId, answer, creation);
+    const result = await store.markDegraded(decision.decisionId, answer, creation, followUp);
     if (result?.marked) onRecorded(result.decision);
-    if (result?.followedUp !== undefined) onFollowedUp(result.followedUp);
+    if (result?.followedUp !== undefined) onFollowedUp(decision.action.case as Action["case"], result.followedUp);
     return result?.decision ?? decision;
   }
 
@@ -83,12 +83,12 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
       const asking = [policy, policies.shadow()];
       // It stands from the answer on, which may be long ago.
       const creation = askedCreation({ decision, instead: answer.verdict, nowMs: answer.answerTimeMs }, asking, deps);
-      const made = { decision, answer, actionDigest, counts: rateCounts(question, asking) };
+      const made = { decision, answer, actionDigest, counts: rateCounts(question, asking), followUp };
       return creation === undefined ? made : { ...made, creation };
     });
     switch (appended.kind) {
       case "appended":
-        if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+        if (appended.followedUp !== undefined) onFollowedUp(subject.case, appended.followedUp);
         onRecorded(appended.decision);
         return appended.decision;
       case "repeat":

@@ -11,6 +11,7 @@ import {
   EventSchema,
   MessageSentSchema,
   MessagesWithdrawnSchema,
+  type Event as RecordedEvent,
   SubscribersAddedSchema,
   SubscribersRemovedSchema,
 } from "../../gen/gatehouse/v1/event_pb.ts";
@@ -21,11 +22,12 @@ import { evaluate, type Question } from "../policy/evaluate.ts";
 import { noSignals, type SignalAnswers } from "../policy/signal-answers.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
-import type { AppendedEvent, EventHandling, FollowedUp, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
+import type { AppendedEvent, EventHandling, FollowedAction, FollowUpRules, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
 import type { CheckApp } from "./apps.ts";
 import type { CallTime, SignalsFor } from "./ask-signals.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
+import type { OnFollowedUp } from "./follow-up-report.ts";
 import { completeMessage } from "./messages.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { msOf, toWholeMs } from "./times.ts";
@@ -39,10 +41,12 @@ export interface RecordDeps {
   checkApp: CheckApp;
   /** The language of an app's messages. */
   localeOf(appId: number): string;
-  /** How long after its decision an event is joined with it. */
+  /** How long after its decision a creation is joined with it. */
   followUpMs: number;
+  /** How subscriptions and messages are followed up. */
+  followUp: FollowUpRules;
   /** Told what became known by an event. */
-  onFollowedUp(followedUp: readonly FollowedUp[]): void;
+  onFollowedUp: OnFollowedUp;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -76,8 +80,20 @@ const eventSchemas = {
   messagesWithdrawn: MessagesWithdrawnSchema,
 } satisfies Record<Event["case"], unknown>;
 
+/** The action that each event can follow from. */
+const actionOf: Readonly<Record<Event["case"], FollowedAction | undefined>> = {
+  accountCreated: "createAccount",
+  accountProfileChanged: undefined,
+  accountDestroyed: undefined,
+  subscribersAdded: "addSubscribers",
+  subscribersRemoved: undefined,
+  accountFull: undefined,
+  messageSent: "sendMessage",
+  messagesWithdrawn: undefined,
+};
+
 export function createRecord(deps: RecordDeps): RecordUseCases {
-  const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
+  const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUpMs, followUp, onFollowedUp, now } = deps;
   return {
     async record(request, time) {
       checkApp(request.appId);
@@ -85,7 +101,7 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
       const { event, digest, handling, askSignals } = newEvent(request, nowMs);
       if (askSignals !== undefined) await askSignals(time);
       const appended = await store.appendEvent(event, digest, nowMs, handling);
-      if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+      tell(event, appended);
       return appended;
     },
     async recordBatch({ appId, requests }, time) {
@@ -97,10 +113,15 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
       const asking = events.filter(({ askSignals }) => askSignals !== undefined);
       if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
       const appended = await store.appendEvents(events, nowMs);
-      for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
+      for (const [index, { event }] of events.entries()) tell(event, appended[index]);
       return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
     },
   };
+
+  function tell({ event }: RecordedEvent, appended: AppendedEvent | undefined): void {
+    const action = event.case === undefined ? undefined : actionOf[event.case];
+    if (action !== undefined && appended?.followedUp !== undefined) onFollowedUp(action, appended.followedUp);
+  }
 
   function newEvent(request: RecordRequest, nowMs: number): AskedEvent {
     const { happened, told } = readEvent(request.event as Event);
@@ -116,7 +137,7 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     const { case: kind, value } = told;
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
     const subject = subjectOf(happened);
-    const handling: EventHandling = { followUpMs };
+    const handling: EventHandling = { followUpMs, followUp };
     const policy = policies.live();
     const program = subject && policy.programs[subject.case];
     if (subject === undefined || program === undefined || program.rules.length === 0) return { event, digest, handling };

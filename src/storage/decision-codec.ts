@@ -53,7 +53,7 @@ interface ActionColumns {
 type ActionCase = NonNullable<Decision["action"]["case"]>;
 type ColumnField = "decisionId" | "appId" | "requestId" | "verdict" | "policyVersion" | "eventId" | "eventTime" | "decideTime";
 /** What becomes known of a decision later, and has rows of its own. */
-type LaterField = "shadow" | "followUp" | "followUpEventId" | "followUpTime";
+type LaterField = "shadow" | "followUp" | "followUpEventId" | "followUpTime" | "subscriberFollowUps";
 /** A preview is never stored. */
 type Body = EveryField<Omit<Decision, ColumnField | LaterField | "action" | "preview">> & Record<ActionCase, unknown>;
 

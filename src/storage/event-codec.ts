@@ -28,7 +28,7 @@ export interface EventRow {
 }
 
 type EventCase = NonNullable<Event["event"]["case"]>;
-type ColumnField = "eventId" | "appId" | "eventTime" | "receiveTime" | "followUp" | "decisionId";
+type ColumnField = "eventId" | "appId" | "eventTime" | "receiveTime" | "followUp" | "decisionId" | "subscriberFollowUps";
 type Body = EveryField<Omit<Event, ColumnField | "event">> & Record<EventCase, unknown>;
 
 /** An event as a row. Its id and what it follows from are left out. */

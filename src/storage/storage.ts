@@ -123,6 +123,8 @@ export interface NewDecision {
   actionDigest: Uint8Array;
   /** For a creation: what events are joined with. Without it, it is followed up by none. */
   creation?: AskedCreation;
+  /** For a decision on subscribers or on a message: joins it with events that came before it. */
+  followUp?: FollowUpRules;
   /** Under which keys it counts. */
   counts: readonly { counter: RateCounter; key: string }[];
 }
@@ -144,6 +146,19 @@ export interface AskedCreation {
   followUpMs: number;
 }
 
+/** How subscriptions and messages are followed up. */
+export interface FollowUpRules {
+  /** How long one that was allowed stands after it was decided, or answered by a fallback. */
+  reservationMs: number;
+  /** How long after it was asked an event can follow from it. */
+  followUpMs: number;
+  /** Whether a message that nobody had asked about opens a case. */
+  messageBypassCases: boolean;
+}
+
+/** The actions that are followed up. */
+export type FollowedAction = "createAccount" | "addSubscribers" | "sendMessage";
+
 /** The log of decisions. */
 export interface Decisions {
   /**
@@ -155,7 +170,8 @@ export interface Decisions {
    * is `repeat` with the decision of the first time if `actionDigest` is the same, `reused` if it differs. This must hold for appends that
    * overlap.
    *
-   * A creation is joined with an event that came before it, as `appendEvent` says; others are joined anew, as if it had been there before them.
+   * A creation is joined with an event that came before it, as `appendEvent` says; others are joined anew, as if it had been there before them. With
+   * `followUp` this must hold for each subscriber, and for a message.
    */
   appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision>;
 
@@ -166,9 +182,15 @@ export interface Decisions {
    * as it reads then, and whether it was this call that marked it; to undefined when there is no such decision.
    *
    * What was answered is what may be acted on: with `creation`, a creation is joined anew as if that had been its verdict, and takes room while
-   * it stands, or none.
+   * it stands, or none; with `followUp`, a decision on subscribers or a message is joined anew as if all of it had been answered so, and nothing
+   * been refused or rewritten.
    */
-  markDegraded(decisionId: string, answer: FallbackAnswer, creation?: AskedCreation): Promise<MarkedDecision | undefined>;
+  markDegraded(
+    decisionId: string,
+    answer: FallbackAnswer,
+    creation?: AskedCreation,
+    followUp?: FollowUpRules,
+  ): Promise<MarkedDecision | undefined>;
 
   /** The decision with this id, with its shadow outcome and follow-up; undefined when there is none, whatever the string. */
   getDecision(decisionId: string): Promise<Decision | undefined>;
@@ -270,6 +292,14 @@ export interface Events {
    * whatever order they come; those that an earlier event or decision proves wrong are mended. A leak and a bypass open a case, about the event
    * and its decision, and one that proves wrong closes it. An event that comes more than `followUpMs` after it happened and is joined with
    * no decision is not bypassed: nobody can tell.
+   *
+   * With `followUp`, added subscribers and sent messages are joined in the same way, with decisions about the same app and account: each subscriber
+   * with a decision on that user, byte for byte, and a message with one on a message of the same `messageDigest`, as it came or as the decision
+   * has rewritten it. A subscriber who was refused, and a message that was denied or discarded, or that was rewritten and is sent as it came, is
+   * leaked. As a whole an event is the worst that any of its subscribers is, leaked, then bypassed, then confirmed, and a decision is leaked as
+   * soon as one of its subscribers is, else confirmed as soon as one is. One case is opened about the whole, about a bypassed message only with
+   * `messageBypassCases`. At least the latest 32 decisions about the account must be looked at: an event of whose window not all was looked at,
+   * and that is joined with none, is not bypassed.
    */
   appendEvent(event: Event, digest: Uint8Array, nowMs: number, handling?: EventHandling): Promise<AppendedEvent>;
 
@@ -289,6 +319,8 @@ export interface EventHandling {
   flag?(facts: StoredFacts): Decision | undefined;
   /** Joins a creation with the decision it follows from: one that was asked at most this long before. Not set: it is joined with none. */
   followUpMs?: number;
+  /** Joins added subscribers, or a sent message, with what they follow from. Not set: they are joined with none. */
+  followUp?: FollowUpRules;
 }
 
 /** What became of an appended event. */
@@ -317,8 +349,17 @@ export interface FollowUps {
    * creations that were asked, or happened, at least `keepMs` ago: no event is joined with those any more. Does a bounded part of it, in a few
    * milliseconds, so that other writes need not wait; `done` is true when nothing was left to do. What is reserved must lapse at its time, swept
    * or not.
+   *
+   * In the same way notes allowed subscribers and messages that were decided at least `reservationMs` ago; `abandoned` counts the decisions that
+   * are abandoned as a whole by this call.
    */
-  sweepFollowUps(nowMs: number, sweep: { reservationMs: number; keepMs: number }): Promise<{ abandoned: number; done: boolean }>;
+  sweepFollowUps(nowMs: number, sweep: { reservationMs: number; keepMs: number }): Promise<SweptFollowUps>;
+}
+
+/** What a sweep has done. */
+export interface SweptFollowUps {
+  abandoned: Readonly<Record<FollowedAction, number>>;
+  done: boolean;
 }
 
 /** The cases: what a person should look at. */

@@ -2,6 +2,9 @@
 import { createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { AccountService } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import { CaseKind, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { samples } from "../../src/cli/samples.ts";
 import { webhookCommands } from "../../src/webhook/commands/index.ts";
@@ -32,12 +35,18 @@ test("every command has a sample, and every sample but that of another family a 
   expect(commands).toHaveLength(webhookCommands.size + 1);
 });
 
-test("all samples get their answers, and leave what they tell", async () => {
+test("all samples get their answers, and leave what they tell and what followed", async () => {
   await using own = await startGatehouse();
   const ok = { ActionStatus: "OK", ErrorInfo: "", ErrorCode: 0 };
   const sent = await send(own, "--all");
   expect(sent.map(({ answer }) => answer.body)).toEqual(sent.map(() => ok));
   expect(sent).toHaveLength(11);
+  expect(await followUps(own)).toEqual([
+    ["createAccount", FollowUp.CONFIRMED],
+    ["addSubscribers", FollowUp.CONFIRMED],
+    ["sendMessage", FollowUp.CONFIRMED],
+  ]);
+  expect((await createClient(CaseService, own.server.localDoor).listCases({})).cases).toEqual([]);
 
   expect(await known(own, "@TOA#_test_OA_for_penn")).toMatchObject({
     account: { owner: "107867", fullTime: { seconds: 1670574414n } },
@@ -62,6 +71,69 @@ test("all samples get their answers, and leave what they tell", async () => {
     events: ["messagesWithdrawn"],
     messages: [{ messageKey: "71_1_1698741698", eventId: "", withdrawTime: { seconds: 1670574414n } }],
   });
+});
+
+/** The three actions, the first asked first, with what followed. */
+async function followUps(own: TestGatehouse) {
+  const { decisions } = await createClient(DecisionService, own.server.localDoor).listDecisions({});
+  return decisions.toReversed().map(({ action, followUp }) => [action.case, followUp]);
+}
+
+const befores = ["before-create", "before-add-subscriber", "before-send-message"];
+const afters = ["after-create", "after-add-subscriber", "after-send-message"];
+
+test("what was allowed and came about is confirmed, whoever writes times as text and leaves out what can be left out", async () => {
+  await using own = await startGatehouse();
+  await send(own, ...befores, "--set", "EventTime=1670574414123", "--query", "token=t", "--query", "RequestId=r");
+  await send(own, ...afters, "--unset-query", "ClientIP", "--platform", "macOS");
+  const confirmed = [
+    ["createAccount", FollowUp.CONFIRMED],
+    ["addSubscribers", FollowUp.CONFIRMED],
+    ["sendMessage", FollowUp.CONFIRMED],
+  ];
+  expect(await followUps(own)).toEqual(confirmed);
+  await send(own, ...befores, "--unset", "EventTime");
+  await send(own, ...afters, "--unset", "EventTime");
+  expect(await followUps(own)).toEqual([...confirmed, ...confirmed]);
+  expect((await createClient(CaseService, own.server.localDoor).listCases({})).cases).toEqual([]);
+});
+
+test("what rules refuse is answered in Chat's words, and is leaked when Chat goes on all the same", async () => {
+  await using own = await startGatehouse();
+  const lists = createClient(ListService, own.server.localDoor);
+  for (const [list, value] of [
+    ["banned_operators", "107867"],
+    ["banned_users", "jared"],
+    ["banned_words", "packet"],
+  ] as const) {
+    await lists.addEntries({ list, entries: [{ value }] });
+  }
+  const odd = ["--set", "Official_Account=#TOA#_odd id~"];
+  const sent = await send(own, ...befores, ...odd);
+  const ok = { ActionStatus: "OK", ErrorInfo: "", ErrorCode: 0 };
+  expect(sent.map(({ answer }) => answer.body)).toEqual([
+    { ...ok, ErrorCode: 120001, ErrorInfo: "You may not create official accounts." },
+    { ...ok, RefusedSubscribers_Account: ["jared"] },
+    { ...ok, MsgBody: [{ MsgType: "TIMTextElem", MsgContent: { Text: "red ******" } }] },
+  ]);
+  await send(own, ...afters, ...odd);
+  await send(own, ...afters, ...odd);
+  expect(await followUps(own)).toEqual([
+    ["createAccount", FollowUp.LEAKED],
+    ["addSubscribers", FollowUp.LEAKED],
+    ["sendMessage", FollowUp.LEAKED],
+  ]);
+  const { cases } = await createClient(CaseService, own.server.localDoor).listCases({});
+  expect(cases.map(({ kind, accountId }) => [kind, accountId])).toEqual(cases.map(() => [CaseKind.LEAK, "#TOA#_odd id~"]));
+  expect(cases).toHaveLength(3);
+});
+
+test("a message that goes out as it was rewritten is confirmed", async () => {
+  await using own = await startGatehouse();
+  await createClient(ListService, own.server.localDoor).addEntries({ list: "banned_words", entries: [{ value: "packet" }] });
+  await send(own, "before-send-message");
+  await send(own, "after-send-message", "--set", 'MsgBody:=[{"MsgContent":{"Text":"red ******"},"MsgType":"TIMTextElem"}]');
+  expect(await followUps(own)).toEqual([["sendMessage", FollowUp.CONFIRMED]]);
 });
 
 test("the variants that Chat is seen to send leave the same", async () => {

@@ -1,9 +1,12 @@
-// The loop that lets time go by for creations: when it looks, how it rests, and how it stops.
+// The loop that lets time go by for what was asked: when it looks, how it rests, and how it stops.
 import { expect, test } from "vitest";
 import { type FollowUpSweepDeps, startFollowUpSweep } from "../../src/moderation/follow-up-sweep.ts";
+import type { SweptFollowUps } from "../../src/storage/storage.ts";
+
+const none = { createAccount: 0, addSubscribers: 0, sendMessage: 0 };
 
 /** A loop whose timer is called by hand, over steps that answer in turn. */
-function start(answers: (() => Promise<{ abandoned: number; done: boolean }>)[]) {
+function start(answers: (() => Promise<SweptFollowUps>)[]) {
   const waits: number[] = [];
   const told: unknown[] = [];
   const swept: { nowMs: number; reservationMs: number; keepMs: number }[] = [];
@@ -13,7 +16,7 @@ function start(answers: (() => Promise<{ abandoned: number; done: boolean }>)[])
     store: {
       sweepFollowUps(atMs, sweep) {
         swept.push({ nowMs: atMs, ...sweep });
-        return answers[swept.length - 1]?.() ?? Promise.resolve({ abandoned: 0, done: true });
+        return answers[swept.length - 1]?.() ?? Promise.resolve({ abandoned: none, done: true });
       },
     },
     reservationMs: 300_000,
@@ -26,7 +29,7 @@ function start(answers: (() => Promise<{ abandoned: number; done: boolean }>)[])
         pending = undefined;
       };
     },
-    onAbandoned: (count) => told.push(count),
+    onAbandoned: (...abandoned) => told.push(abandoned),
     onFailed: (error) => told.push(error),
   };
   const stop = startFollowUpSweep(deps);
@@ -49,14 +52,20 @@ function start(answers: (() => Promise<{ abandoned: number; done: boolean }>)[])
 }
 
 test("it looks at once, rests a little while there is more, and longer when all is done", async () => {
-  const loop = start([async () => ({ abandoned: 3, done: false }), async () => ({ abandoned: 0, done: true })]);
+  const loop = start([
+    async () => ({ abandoned: { ...none, createAccount: 3, sendMessage: 1 }, done: false }),
+    async () => ({ abandoned: none, done: true }),
+  ]);
   await loop.settle();
   expect(loop.swept).toEqual([{ nowMs: 1000, reservationMs: 300_000, keepMs: 86_700_000 }]);
   expect(loop.waits[0]).toBeLessThan(10_000);
   await loop.tick();
   expect(loop.swept[1]?.nowMs).toBe(2000);
   expect(loop.waits[1]).toBe(10_000);
-  expect(loop.told).toEqual([3]);
+  expect(loop.told).toEqual([
+    ["createAccount", 3],
+    ["sendMessage", 1],
+  ]);
   await loop.stop();
 });
 
@@ -81,7 +90,7 @@ test("it stops: nothing is waited for, and a step under way is ended first", asy
   const busy = start([
     () =>
       new Promise((resolve) => {
-        finish = () => resolve({ abandoned: 0, done: false });
+        finish = () => resolve({ abandoned: none, done: false });
       }),
   ]);
   let isStopped = false;

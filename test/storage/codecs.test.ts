@@ -47,7 +47,7 @@ function casesOf(message: DescMessage): string[] {
 
 describe("the codec of decisions", () => {
   it.each(casesOf(DecisionSchema))("loses nothing of a decision on %s with something in every field", (oneofCase) => {
-    const { followUp: _, followUpEventId: __, followUpTime: ___, ...made } = filled(DecisionSchema, oneofCase);
+    const { followUp: _, followUpEventId: __, followUpTime: ___, subscriberFollowUps: ____, ...made } = filled(DecisionSchema, oneofCase);
     const decision = fromJson(DecisionSchema, { ...made, preview: false });
     expect(decision.action.case).toBe(oneofCase);
     const { shadow } = decision;
@@ -75,7 +75,7 @@ describe("the codec of decisions", () => {
 
 describe("the codec of events", () => {
   it.each(casesOf(EventSchema))("loses nothing of an event %s with something in every field", (oneofCase) => {
-    const { followUp: _, decisionId: __, ...recorded } = filled(EventSchema, oneofCase);
+    const { followUp: _, decisionId: __, subscriberFollowUps: ___, ...recorded } = filled(EventSchema, oneofCase);
     const event = fromJson(EventSchema, recorded);
     expect(event.event.case).toBe(oneofCase);
     expect(decodeEvent(event.eventId, encodeEvent(event))).toEqual(event);

@@ -16,6 +16,7 @@ import { flaggedEventsConformance } from "./conformance/flagged-events.ts";
 import { followUpsConformance } from "./conformance/follow-ups.ts";
 import { keysConformance } from "./conformance/keys.ts";
 import { listsConformance } from "./conformance/lists.ts";
+import { messageFollowUpsConformance } from "./conformance/message-follow-ups.ts";
 import { messagesConformance } from "./conformance/messages.ts";
 import {
   append,
@@ -29,11 +30,13 @@ import {
   type OpenStore,
   removal,
 } from "./conformance/opened-store.ts";
+import { partFollowUpsConformance } from "./conformance/part-follow-ups.ts";
 import { policiesConformance } from "./conformance/policies.ts";
 import { ratesConformance } from "./conformance/rates.ts";
 import { reservationsConformance } from "./conformance/reservations.ts";
 import { retentionConformance } from "./conformance/retention.ts";
 import { shadowConformance } from "./conformance/shadow.ts";
+import { subscriberFollowUpsConformance } from "./conformance/subscriber-follow-ups.ts";
 import { subscriptionsConformance } from "./conformance/subscriptions.ts";
 import { timelineConformance } from "./conformance/timeline.ts";
 import {
@@ -62,6 +65,9 @@ export function storeConformance(name: string, open: OpenStore): void {
     timelineConformance(open);
     flaggedEventsConformance(open);
     followUpsConformance(open);
+    subscriberFollowUpsConformance(open);
+    messageFollowUpsConformance(open);
+    partFollowUpsConformance(open);
     casesConformance(open);
     subscriptionsConformance(open);
     messagesConformance(open);

@@ -1,6 +1,12 @@
 // The whole registry of an app as text, for comparing it byte for byte with that of another app or store.
 import { toBinary, toJsonString } from "@bufbuild/protobuf";
-import { type Account, AccountRevisionSchema, AccountSchema, type ValueSource } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import {
+  type Account,
+  AccountRevisionSchema,
+  AccountSchema,
+  MessageSchema,
+  type ValueSource,
+} from "../../gen/gatehouse/v1/account_service_pb.ts";
 import { EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { accountFields } from "../../src/storage/account-revisions.ts";
 import type { Store } from "../../src/storage/storage.ts";
@@ -10,7 +16,7 @@ import { accountIds, userIds } from "./deliveries.ts";
 import { sha256 } from "./samples.ts";
 
 /**
- * Accounts with their sources, all their revisions, and what rules can ask of them. The ids of events tell in which order events arrived; in
+ * Accounts with their sources, all their revisions and messages, and what rules can ask of them. The ids of events tell in which order events arrived; in
  * their place stand digests of what the events say.
  */
 export async function registryOf(store: Store, app: number, nowMs: number): Promise<string> {
@@ -35,11 +41,18 @@ export async function registryOf(store: Store, app: number, nowMs: number): Prom
       if (revision.account !== undefined) revision.account = ofNoApp(revision.account);
       lines.push(toJsonString(AccountRevisionSchema, revision));
     }
+    const messages = await walk((page) => store.listMessages(app, accountId, page), 2);
+    // They are listed as they were first heard of, which is as events arrived.
+    for (const message of messages.sort((a, b) => (a.messageKey < b.messageKey ? -1 : 1))) {
+      const eventId = message.eventId === "" ? "" : (contents.get(message.eventId) ?? "unknown");
+      lines.push(toJsonString(MessageSchema, { ...message, eventId, appId: 0 }));
+    }
   }
   const facts = await store.withFacts(nowMs, (stored) => ({
     live: ["", "x", "y", "ann"].map((owner) => stored.liveAccounts(app, owner)),
     names: ["x", "y", "news"].map((name) => stored.nameInUse(app, normalize(name))),
     subscriptions: userIds.map((user) => stored.subscriptions(app, user)),
+    messagesSent: accountIds.map((id) => stored.messagesSent(app, id)),
     subscribers: accountIds.map((id) => [stored.subscribers(app, id), ...userIds.map((user) => stored.isSubscribed(app, id, user))]),
   }));
   return [...lines, JSON.stringify(facts)].join("\n");

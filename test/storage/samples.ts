@@ -9,7 +9,7 @@ import { type Decision, DecisionSchema, Effect, RuleMode, Severity, Verdict } fr
 import { type Event, EventSchema } from "../../gen/gatehouse/v1/event_pb.ts";
 import { type ListEntry, ListEntrySchema } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { completeElement, textElementJson } from "../../src/elements/complete-element.ts";
-import type { ApiKey, AskedCreation, NewAuditEntry, NewCase, PublishedPolicy } from "../../src/storage/storage.ts";
+import type { ApiKey, AskedCreation, FollowUpRules, NewAuditEntry, NewCase, PublishedPolicy } from "../../src/storage/storage.ts";
 import { normalize } from "../../src/text/normalize.ts";
 
 export const appId = 1_400_000_000;
@@ -165,6 +165,9 @@ export function samplePolicy(text: string, publishTimeMs = baseMs): PublishedPol
 
 /** How long events are followed up in tests. */
 export const followUpMs = 86_400_000;
+
+/** How subscriptions and messages are followed up in tests. */
+export const followUpRules: FollowUpRules = { reservationMs: 1000, followUpMs, messageBypassCases: false };
 
 /** A creation that was allowed and takes room and name for an hour. */
 export function roomOf(owner: string, name: string, lapseMs = baseMs + 3_600_000): AskedCreation {

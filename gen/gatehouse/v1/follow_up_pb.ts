@@ -2,18 +2,70 @@
 // @generated from file gatehouse/v1/follow_up.proto (package gatehouse.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
-import type { UnknownEnum } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file gatehouse/v1/follow_up.proto.
  */
 export const file_gatehouse_v1_follow_up: GenFile = /*@__PURE__*/
-  fileDesc("ChxnYXRlaG91c2UvdjEvZm9sbG93X3VwLnByb3RvEgxnYXRlaG91c2UudjEqhQEKCEZvbGxvd1VwEhkKFUZPTExPV19VUF9VTlNQRUNJRklFRBAAEhcKE0ZPTExPV19VUF9DT05GSVJNRUQQARIUChBGT0xMT1dfVVBfTEVBS0VEEAISFwoTRk9MTE9XX1VQX0FCQU5ET05FRBADEhYKEkZPTExPV19VUF9CWVBBU1NFRBAEYgZwcm90bzM");
+  fileDesc("ChxnYXRlaG91c2UvdjEvZm9sbG93X3VwLnByb3RvEgxnYXRlaG91c2UudjEirgEKElN1YnNjcmliZXJGb2xsb3dVcBISCgpzdWJzY3JpYmVyGAEgASgJEikKCWZvbGxvd191cBgCIAEoDjIWLmdhdGVob3VzZS52MS5Gb2xsb3dVcBIQCghldmVudF9pZBgDIAEoCRIyCg5mb2xsb3dfdXBfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVjaXNpb25faWQYBSABKAkqhQEKCEZvbGxvd1VwEhkKFUZPTExPV19VUF9VTlNQRUNJRklFRBAAEhcKE0ZPTExPV19VUF9DT05GSVJNRUQQARIUChBGT0xMT1dfVVBfTEVBS0VEEAISFwoTRk9MTE9XX1VQX0FCQU5ET05FRBADEhYKEkZPTExPV19VUF9CWVBBU1NFRBAEYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
- * What followed from a decision, or what an event follows from: whether Chat did as it was told. Known for creations of accounts.
+ * What is known of one subscriber: of a decision what followed, of an event what it follows from.
+ *
+ * @generated from message gatehouse.v1.SubscriberFollowUp
+ */
+export type SubscriberFollowUp = Message<"gatehouse.v1.SubscriberFollowUp"> & {
+  /**
+   * The user.
+   *
+   * @generated from field: string subscriber = 1;
+   */
+  subscriber: string;
+
+  /**
+   * Of a decision: confirmed, leaked or abandoned. Of an event: confirmed, leaked or bypassed, or unspecified for one that came too late to tell.
+   *
+   * @generated from field: gatehouse.v1.FollowUp follow_up = 2;
+   */
+  followUp: FollowUp;
+
+  /**
+   * Of a decision: the event that made the user a subscriber. Empty when there is none, and on an event.
+   *
+   * @generated from field: string event_id = 3;
+   */
+  eventId: string;
+
+  /**
+   * Of a decision: when it became known, by our clock, to the millisecond. Not set on an event.
+   *
+   * @generated from field: google.protobuf.Timestamp follow_up_time = 4;
+   */
+  followUpTime?: Timestamp | undefined;
+
+  /**
+   * Of an event: the decision that it follows from for this user. Empty when there is none, and on a decision.
+   *
+   * @generated from field: string decision_id = 5;
+   */
+  decisionId: string;
+};
+
+/**
+ * Describes the message gatehouse.v1.SubscriberFollowUp.
+ * Use `create(SubscriberFollowUpSchema)` to create a new message.
+ */
+export const SubscriberFollowUpSchema: GenMessage<SubscriberFollowUp> = /*@__PURE__*/
+  messageDesc(file_gatehouse_v1_follow_up, 0);
+
+/**
+ * What followed from a decision, or what an event follows from: whether Chat did as it was told. Known for creations of accounts, subscriptions and
+ * messages.
  *
  * @generated from enum gatehouse.v1.FollowUp
  */
@@ -33,21 +85,21 @@ export const FollowUp = {
   CONFIRMED: 1,
 
   /**
-   * It was denied, and it happened all the same. A case is open about it.
+   * It was denied, and it happened all the same; or a message was to be rewritten and went out as it came. A case is open about it.
    *
    * @generated from enum value: FOLLOW_UP_LEAKED = 2;
    */
   LEAKED: 2,
 
   /**
-   * It was allowed, and it has not happened in the time in which it counts as an account. An event that comes late confirms it after all.
+   * It was allowed, and it has not happened in reservation_seconds. An event that comes late confirms it after all.
    *
    * @generated from enum value: FOLLOW_UP_ABANDONED = 3;
    */
   ABANDONED: 3,
 
   /**
-   * It happened, and nobody had asked: there is an event and no decision. A case is open about it.
+   * It happened, and nobody had asked: there is an event and no decision. A case is open about it, about a message only if the settings say so.
    *
    * @generated from enum value: FOLLOW_UP_BYPASSED = 4;
    */
@@ -55,7 +107,8 @@ export const FollowUp = {
 } as const;
 
 /**
- * What followed from a decision, or what an event follows from: whether Chat did as it was told. Known for creations of accounts.
+ * What followed from a decision, or what an event follows from: whether Chat did as it was told. Known for creations of accounts, subscriptions and
+ * messages.
  *
  * @generated from enum gatehouse.v1.FollowUp
  */

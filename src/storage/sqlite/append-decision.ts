@@ -1,7 +1,8 @@
 // Appends decisions, as if they were made one after another however many overlap.
 import { encodeDecision } from "../decision-codec.ts";
 import { degradedDecision } from "../degraded-decision.ts";
-import type { AppendedDecision, Decisions, NewDecision, StoredFacts } from "../storage.ts";
+import { hasParts } from "../follow-up-parts.ts";
+import type { AppendedDecision, Decisions, FollowUpRules, NewDecision, StoredFacts } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { valuesOfAsked } from "./creation-rows.ts";
 import { type DecisionRow, decisionOf, selectDecision, valuesOfDecision } from "./decision-rows.ts";
@@ -27,6 +28,8 @@ export interface AppendDecisionDeps {
  * it, and take nothing.
  */
 export function createAppendDecision({ reader, writer, factsAt, underWay }: AppendDecisionDeps): Decisions["appendDecision"] {
+  /** The same rules go with one decision after the other. */
+  let lastRules: { rules: FollowUpRules; json: string } | undefined;
   /** Appends under way, by app and request_id. */
   const requests = new Map<number, Map<string, Promise<AppendedDecision>>>();
 
@@ -55,7 +58,7 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
   }
 
   async function write(nowMs: number, made: NewDecision): Promise<AppendedDecision> {
-    const { actionDigest, answer, creation } = made;
+    const { actionDigest, answer, creation, followUp } = made;
     const decision = answer === undefined ? made.decision : degradedDecision(made.decision, answer);
     const values = valuesOfDecision(encodeDecision(decision), actionDigest);
     const counts = countsOf(nowMs, made);
@@ -69,6 +72,7 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
       nowMs,
       asked,
       counted,
+      followUp !== undefined && hasParts(decision) ? rulesJson(followUp) : null,
       takes ? 1 : 0,
     ];
     const result = await writer.write(appending, giveBack, answer === undefined ? "first" : "later");
@@ -81,6 +85,11 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
     const first = reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, -seq);
     if (first === undefined) throw storeUnavailable(new Error(`The decision ${-seq} cannot be found.`));
     return answerOf(first, made);
+  }
+
+  function rulesJson(rules: FollowUpRules): string {
+    if (lastRules?.rules !== rules) lastRules = { rules, json: JSON.stringify(rules) };
+    return lastRules.json;
   }
 
   /** Puts what the decision takes and counts into memory. Results in how to take it out again. */

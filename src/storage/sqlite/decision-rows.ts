@@ -1,10 +1,11 @@
 // Decisions as rows of the table `decisions`, with what the shadow policy said of them, what was answered instead, and what followed.
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Decision, DegradedCause, Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
-import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
+import type { FollowUp, SubscriberFollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { type DecisionRow as DecisionColumns, decodeDecision } from "../decision-codec.ts";
 import { digestHex } from "../message-json.ts";
 import type { FallbackAnswer } from "../storage.ts";
+import { subscribersOfDecision } from "../subscriber-follow-ups.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import type { DecisionValues } from "./writes.ts";
 
@@ -27,6 +28,9 @@ export interface DecisionRow {
   follow_up: FollowUp | null;
   follow_up_event_seq: number | null;
   follow_up_time: number | null;
+  /** JSON: index of the subscriber, number of the event, time at which that became known. */
+  parts: string | null;
+  abandon_time: number | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
@@ -37,12 +41,12 @@ export const selectDecision = `SELECT seq, app_id, request_id, action_digest, ve
     (SELECT body FROM shadow_outcomes WHERE shadow_outcomes.seq = decisions.seq) AS shadow_body,
     (SELECT json_array(cause, verdict, code, answer_time) FROM degraded_answers
       WHERE degraded_answers.seq = decisions.seq) AS degraded_answer,
-    follow_up, follow_up_event_seq, follow_up_time
+    follow_up, follow_up_event_seq, follow_up_time, parts, abandon_time
   FROM decisions LEFT JOIN follow_ups ON decision_seq = seq`;
 
 /** A row without what is added later: as it was when it was appended. */
 export function asAppended(row: DecisionRow): DecisionRow {
-  const later = { follow_up: null, follow_up_event_seq: null, follow_up_time: null };
+  const later = { follow_up: null, follow_up_event_seq: null, follow_up_time: null, parts: null, abandon_time: null };
   return { ...row, shadow_version: null, shadow_body: null, degraded_answer: null, ...later };
 }
 
@@ -64,7 +68,14 @@ export function decisionOf(row: DecisionRow): Decision {
   if (row.follow_up !== null) decision.followUp = row.follow_up;
   if (row.follow_up_event_seq !== null) decision.followUpEventId = formatSequenceId("evt", row.follow_up_event_seq);
   if (row.follow_up_time !== null) decision.followUpTime = timestampFromMs(row.follow_up_time);
+  if (row.follow_up !== null) decision.subscriberFollowUps = subscribersOfRow(row, decision);
   return decision;
+}
+
+function subscribersOfRow({ parts, abandon_time }: DecisionRow, decision: Decision): SubscriberFollowUp[] {
+  const joins = parts === null ? [] : (JSON.parse(parts) as [index: number, eventSeq: number, timeMs: number][]);
+  const byIndex = new Map(joins.map(([index, seq, timeMs]) => [index, { eventId: formatSequenceId("evt", seq), timeMs }]));
+  return subscribersOfDecision(decision, byIndex, abandon_time ?? undefined);
 }
 
 function fallbackAnswerOf({ degraded_answer }: DecisionRow): FallbackAnswer | undefined {

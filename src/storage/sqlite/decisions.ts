@@ -1,4 +1,6 @@
 // The log of decisions in SQLite.
+
+import { hasParts } from "../follow-up-parts.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { DecisionFilter, Decisions } from "../storage.ts";
 import { type AppendDecisionDeps, createAppendDecision } from "./append-decision.ts";
@@ -31,7 +33,7 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
       return row && decisionOf(row);
     },
 
-    async markDegraded(decisionId, { cause, verdict, code, answerTimeMs }, creation) {
+    async markDegraded(decisionId, { cause, verdict, code, answerTimeMs }, creation, followUp) {
       const seq = parseSequenceId("dec", decisionId) ?? 0;
       const read = () => reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, seq);
       const before = read();
@@ -39,7 +41,8 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
       const decision = decisionOf(before);
       if (decision.degraded) return { decision, marked: false };
       const asked = creation === undefined ? null : JSON.stringify(valuesOfAsked(creation));
-      const result = await writer.write(["markDegraded", seq, cause, verdict, code, answerTimeMs, asked]);
+      const rules = followUp === undefined || !hasParts(decision) ? null : JSON.stringify(followUp);
+      const result = await writer.write(["markDegraded", seq, cause, verdict, code, answerTimeMs, asked, rules]);
       const followedUp = followedUpOf(result);
       const marked = { decision: decisionOf(read() ?? before), marked: seqOf(result) === 1 };
       return followedUp === undefined ? marked : { ...marked, followedUp };

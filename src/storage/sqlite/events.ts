@@ -1,20 +1,24 @@
 // The log of events in SQLite.
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
-import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
+import { FollowUp, type SubscriberFollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import { normalize } from "../../text/normalize.ts";
 import { accountChange } from "../account-change.ts";
 import { encodeDecision } from "../decision-codec.ts";
 import { decodeEvent, encodeEvent } from "../event-codec.ts";
+import { type PartState, thingsOfSubscribers } from "../follow-up-parts.ts";
 import { messageChange } from "../message-change.ts";
+import { messageDigest } from "../message-digest.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { AppendedEvent, Events, NewEvent, StoredFacts } from "../storage.ts";
+import type { AppendedEvent, Events, FollowUpRules, NewEvent, StoredFacts } from "../storage.ts";
+import { subscribersOfEvent } from "../subscriber-follow-ups.ts";
 import { subscriptionChange } from "../subscription-change.ts";
 import type { HappenedValues } from "./creation-rows.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
 import { followedUpOf, seqOf } from "./followed-up.ts";
 import type { Reader } from "./reader.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
+import type { HappenedParts } from "./write-part-follow-ups.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteArguments, WriteResult } from "./writes.ts";
 
@@ -27,14 +31,19 @@ export interface EventRow {
   body: string;
   follow_up: FollowUp | null;
   decision_seq: number | null;
+  /** JSON of PartState, one for each subscriber; null when all are as the event. */
+  follow_up_parts: string | null;
 }
 
 /** Reads whole rows; a WHERE may follow. */
-export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body, follow_up, decision_seq FROM events";
+export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body, follow_up, decision_seq, follow_up_parts FROM events";
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
-  function valuesOf({ event, digest, handling: { flag, followUpMs } = {} }: NewEvent, nowMs: number): WriteArguments["appendEvent"] {
+  function valuesOf(
+    { event, digest, handling: { flag, followUpMs, followUp } = {} }: NewEvent,
+    nowMs: number,
+  ): WriteArguments["appendEvent"] {
     const decision = flag?.(factsAt(nowMs));
     const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
     return [
@@ -49,6 +58,7 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
       jsonOrNull(subscriptionChange(event)),
       jsonOrNull(messageChange(event, digest)),
       followUpMs === undefined ? null : jsonOrNull(happenedValues(event, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUpMs)),
+      followUp === undefined ? null : jsonOrNull(happenedParts(event, digest, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUp)),
       // The request_id is the event's, and must not take that of a decision.
       jsonOrNull(decision && valuesOfDecision({ ...encodeDecision(decision), requestId: null }, undefined)),
     ];
@@ -86,6 +96,29 @@ function happenedValues({ event }: Event, eventMs: number, nowMs: number, follow
   return [operator, owner, name, normalize(name), accountId, eventMs, eventMs < nowMs - followUpMs ? 1 : 0, followUpMs];
 }
 
+/** What added subscribers, or a sent message, are joined by; undefined for other events. */
+function happenedParts(
+  { event }: Event,
+  digest: Uint8Array,
+  eventMs: number,
+  nowMs: number,
+  rules: FollowUpRules,
+): HappenedParts | undefined {
+  const rest = { eventMs, digest: digestHex(digest), isLate: eventMs < nowMs - rules.followUpMs, rules };
+  switch (event.case) {
+    case "subscribersAdded": {
+      const { subscribers, operator } = event.value;
+      return { kind: "addSubscribers", things: thingsOfSubscribers(subscribers), user: operator || null, ...rest };
+    }
+    case "messageSent": {
+      const { elements, customData } = event.value;
+      return { kind: "sendMessage", things: [messageDigest(elements, customData)], user: null, ...rest };
+    }
+    default:
+      return undefined;
+  }
+}
+
 function appendedOf(result: WriteResult<"appendEvent">): AppendedEvent {
   const seq = seqOf(result);
   const appended = { eventId: formatSequenceId("evt", Math.abs(seq)), duplicate: seq < 0 };
@@ -102,7 +135,16 @@ export function eventOf(row: EventRow): Event {
   const event = eventAsRecorded(row);
   if (row.follow_up !== null) event.followUp = row.follow_up;
   if (row.decision_seq !== null) event.decisionId = formatSequenceId("dec", row.decision_seq);
+  if (row.follow_up !== null) event.subscriberFollowUps = subscribersOfRow(row, event);
   return event;
+}
+
+function subscribersOfRow({ follow_up, decision_seq, follow_up_parts }: EventRow, event: Event): SubscriberFollowUp[] {
+  const states = follow_up_parts === null ? undefined : (JSON.parse(follow_up_parts) as PartState[]);
+  return subscribersOfEvent(event, (place) => {
+    const [followUp, seq] = states?.[place] ?? [follow_up ?? FollowUp.UNSPECIFIED, decision_seq ?? 0];
+    return { followUp, decisionId: seq === 0 ? "" : formatSequenceId("dec", seq) };
+  });
 }
 
 /** The event of a row without what it follows from, which can change. */

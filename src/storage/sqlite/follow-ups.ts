@@ -8,8 +8,8 @@ export function createFollowUps(reader: Reader, writer: Writer): FollowUps {
   return {
     async sweepFollowUps(nowMs, { reservationMs, keepMs }) {
       reader.assertOpen();
-      const [abandoned, isDone] = await writer.write(["sweepFollowUps", nowMs, reservationMs, keepMs]);
-      return { abandoned, done: isDone === 1 };
+      const [createAccount, addSubscribers, sendMessage, isDone] = await writer.write(["sweepFollowUps", nowMs, reservationMs, keepMs]);
+      return { abandoned: { createAccount, addSubscribers, sendMessage }, done: isDone === 1 };
     },
   };
 }

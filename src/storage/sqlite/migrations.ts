@@ -528,6 +528,16 @@ export const migrations: readonly Step[] = [
   DROP TABLE event_users;
   `,
   (db) => prepareUserSegments(db).fill(),
+  `
+  -- Of decisions on subscribers and messages, of which each part is followed up: see src/storage/follow-up-parts.ts.
+  ALTER TABLE follow_ups ADD COLUMN parts TEXT; -- JSON: [index of the part, seq of its event, time at which that became known], …
+  ALTER TABLE follow_ups ADD COLUMN missing INTEGER; -- how many parts were allowed and have no event
+  ALTER TABLE follow_ups ADD COLUMN abandon_time INTEGER; -- when those were given up
+  ALTER TABLE events ADD COLUMN follow_up_parts TEXT; -- JSON: [follow_up, seq of the decision] of each part; NULL when all are as the event
+  -- Of earlier decisions nobody has looked for their events.
+  ALTER TABLE follow_up_sweep ADD COLUMN parts_abandoned_to INTEGER NOT NULL DEFAULT 0; -- decisions
+  UPDATE follow_up_sweep SET parts_abandoned_to = coalesce((SELECT max(seq) FROM decisions), 0);
+  `,
 ];
 
 /** SQL, or what cannot be said in it. */

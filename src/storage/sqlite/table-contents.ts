@@ -43,7 +43,8 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
   },
   degraded_answers: { goes: { with: "decisions", column: "seq" }, key: ["seq"], texts: {} },
   restores: { goes: "never", key: ["last_seq"], texts: {} },
-  follow_ups: { goes: { with: "decisions", column: "decision_seq" }, key: ["decision_seq"], texts: {} },
+  // A part is named by its place, not by its user.
+  follow_ups: { goes: { with: "decisions", column: "decision_seq" }, key: ["decision_seq"], texts: { parts: "other" } },
   cases: {
     goes: "never",
     key: ["seq"],
@@ -73,7 +74,7 @@ export const tableContents: Readonly<Record<string, TableContent>> = {
     app: "(SELECT app_id FROM rate_counters WHERE rate_counters.counter_id = rate_buckets.counter_id)",
     texts: { key: "key" },
   },
-  events: { goes: "byAge", key: ["seq"], app: "app_id", texts: { account_id: "other", body: "json" } },
+  events: { goes: "byAge", key: ["seq"], app: "app_id", texts: { account_id: "other", body: "json", follow_up_parts: "other" } },
   // Made anew where decisions and events are deleted or name others than before.
   user_segments: { goes: "never", key: ["segment_id"], texts: {} },
   user_parts: { goes: "never", key: ["part_id"], texts: {} },

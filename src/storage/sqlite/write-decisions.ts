@@ -1,10 +1,12 @@
 // How decisions, what the shadow policy said of them and what was answered instead are written. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import type { FollowUpRules } from "../storage.ts";
 import type { AskedValues } from "./creation-rows.ts";
 import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Counts } from "./write-counts.ts";
-import type { Creations } from "./write-creations.ts";
+import type { Creations, FollowedUpValues } from "./write-creations.ts";
+import type { PartFollowUps } from "./write-part-follow-ups.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { CountValues, DecisionValues, WriteOperations } from "./writes.ts";
 
@@ -39,17 +41,28 @@ export function decisionAppender(
   sequence: Sequence,
   insertDecision: InsertDecision,
   creations: Creations,
+  parts: PartFollowUps,
   counts: Counts,
 ): WriteOperations["appendDecision"] {
   const findByRequest = db.prepare("SELECT seq FROM decisions WHERE app_id = ? AND request_id = ?").pluck();
+
+  function askParts(seq: number, values: DecisionValues, rules: string, nowMs: number): FollowedUpValues {
+    const { 0: appId, 3: accountId, 8: eventTimeMs, 9: decideTimeMs } = values;
+    return accountId === null ? [] : parts.ask(seq, appId, accountId, eventTimeMs ?? decideTimeMs ?? nowMs, rules, nowMs);
+  }
+
   return (...args) => {
-    const [nowMs, creation, counted] = args.splice(decisionValueCount) as [number, string | null, string | null];
+    const [nowMs, creation, counted, followUp] = args.splice(decisionValueCount) as [number, string | null, string | null, string | null];
     const values = args as unknown as DecisionValues;
     const seq = sequence.next();
     const [appId, requestId] = values;
     if (!insertDecision(seq, values)) return -(findByRequest.get(appId, requestId) as number);
     sequence.use(seq);
     if (counted !== null) for (const count of JSON.parse(counted) as CountValues[]) counts.count(count, nowMs);
+    if (followUp !== null) {
+      const followedUp = askParts(seq, values, followUp, nowMs);
+      return followedUp.length === 0 ? seq : [seq, ...followedUp];
+    }
     if (creation === null) return seq;
     const followedUp = creations.ask(seq, appId, JSON.parse(creation) as AskedValues, nowMs);
     return followedUp.length === 0 ? seq : [seq, ...followedUp];
@@ -67,13 +80,17 @@ export function shadowAppender(db: Database, policyIds: PolicyIds): WriteOperati
 }
 
 /** Prepares the marking of decisions that a fallback answered for. */
-export function degradedMarker(db: Database, creations: Creations): WriteOperations["markDegraded"] {
+export function degradedMarker(db: Database, creations: Creations, parts: PartFollowUps): WriteOperations["markDegraded"] {
   const insert = db.prepare(
     "INSERT INTO degraded_answers (seq, cause, verdict, code, answer_time) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
   const findApp = db.prepare("SELECT app_id FROM decisions WHERE seq = ?").pluck();
-  return (seq, cause, verdict, code, answerTimeMs, creation) => {
+  return (seq, cause, verdict, code, answerTimeMs, creation, followUp) => {
     if (insert.run(seq, cause, verdict, code, answerTimeMs).changes === 0) return 0;
+    if (followUp !== null) {
+      const followedUp = parts.answer(seq, JSON.parse(followUp) as FollowUpRules, answerTimeMs);
+      return followedUp.length === 0 ? 1 : [1, ...followedUp];
+    }
     if (creation === null) return 1;
     const followedUp = creations.answer(seq, findApp.get(seq) as number, JSON.parse(creation) as AskedValues, answerTimeMs);
     return followedUp.length === 0 ? 1 : [1, ...followedUp];

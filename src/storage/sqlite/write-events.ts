@@ -7,9 +7,10 @@ import type { HappenedValues } from "./creation-rows.ts";
 import type { Sequence } from "./sequence.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 import { prepareAccounts } from "./write-accounts.ts";
-import type { Creations } from "./write-creations.ts";
+import type { Creations, EventJoin } from "./write-creations.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareMessages } from "./write-messages.ts";
+import type { HappenedParts, PartFollowUps } from "./write-part-follow-ups.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
@@ -23,6 +24,7 @@ export function eventAppender(
   sequence: Sequence,
   insertDecision: InsertDecision,
   creations: Creations,
+  parts: PartFollowUps,
   userSegments: UserSegments,
 ): WriteOperations["appendEvent"] {
   const insert = db.prepare(
@@ -46,10 +48,37 @@ export function eventAppender(
     if (subscriptions !== undefined) applySubscriptions(appId, accountId, subscriptions);
   }
 
-  return (appId, accountId, digestHex, eventTimeMs, receiveTimeMs, body, nowMs, change, subscriptions, messages, creation, flagged) => {
+  function joinOf(
+    seq: number,
+    appId: number,
+    accountId: string | null,
+    creation: string | null,
+    happened: string | null,
+    nowMs: number,
+  ): EventJoin | undefined {
+    if (creation !== null) return creations.join(seq, appId, JSON.parse(creation) as HappenedValues, nowMs);
+    if (happened === null || accountId === null) return undefined;
+    return parts.join(seq, appId, accountId, JSON.parse(happened) as HappenedParts, nowMs);
+  }
+
+  return (
+    appId,
+    accountId,
+    digestHex,
+    eventTimeMs,
+    receiveTimeMs,
+    body,
+    nowMs,
+    change,
+    subscriptions,
+    messages,
+    creation,
+    happened,
+    flagged,
+  ) => {
     const seq = sequence.next();
     const digest = Buffer.from(digestHex, "hex");
-    const join = creation === null ? undefined : creations.join(seq, appId, JSON.parse(creation) as HappenedValues, nowMs);
+    const join = joinOf(seq, appId, accountId, creation, happened, nowMs);
     const { followUp = null, decisionSeq = null } = join ?? {};
     if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body, followUp, decisionSeq).changes === 0) {
       return -(findByDigest.get(digest) as number);

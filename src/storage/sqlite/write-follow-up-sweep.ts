@@ -3,7 +3,7 @@
 import type { Database } from "better-sqlite3";
 import { Standing } from "./creation-rows.ts";
 import { abandoned, bypass } from "./write-creations.ts";
-import type { WriteOperations } from "./writes.ts";
+import type { WriteArguments } from "./writes.ts";
 
 /** How many rows of each log are looked at in one write: some milliseconds of work. */
 const rowsPerStep = 256;
@@ -35,8 +35,8 @@ interface Walked {
   isDone: boolean;
 }
 
-/** Prepares the sweep. Results in how many were abandoned, and 1 when nothing was left to do. */
-export function followUpSweeper(db: Database): WriteOperations["sweepFollowUps"] {
+/** Prepares the sweep. Results in how many creations were abandoned, and 1 when nothing was left to do. */
+export function followUpSweeper(db: Database): (...args: WriteArguments["sweepFollowUps"]) => [abandoned: number, isDone: 0 | 1] {
   const readCursors = db.prepare("SELECT abandoned_to, forgotten_to, bypasses_forgotten_to FROM follow_up_sweep");
   const saveCursors = db.prepare("UPDATE follow_up_sweep SET abandoned_to = ?, forgotten_to = ?, bypasses_forgotten_to = ?");
   // A creation has no account yet, and a decision about an event has its id.
@@ -117,6 +117,6 @@ function walk<Row extends LogRow>(
 }
 
 /** Whether a span of time has gone by since; a time far ahead is from a clock that was set back, and nothing waits for it. */
-function isPast(timeMs: number, spanMs: number, nowMs: number): boolean {
+export function isPast(timeMs: number, spanMs: number, nowMs: number): boolean {
   return timeMs <= nowMs - spanMs || timeMs > nowMs + spanMs;
 }

@@ -12,6 +12,8 @@ import { eventAppender } from "./write-events.ts";
 import { followUpSweeper } from "./write-follow-up-sweep.ts";
 import { keyOperations } from "./write-keys.ts";
 import { listOperations } from "./write-lists.ts";
+import { preparePartFollowUps } from "./write-part-follow-ups.ts";
+import { partSweeper } from "./write-part-sweep.ts";
 import { policyOperations } from "./write-policies.ts";
 import { oldDeleter } from "./write-retention.ts";
 import { prepareUserSegments } from "./write-user-segments.ts";
@@ -31,17 +33,18 @@ export function prepareOperations(db: Database): Operations {
   const counts = prepareCounts(db);
   const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
   const creations = prepareCreations(db, { open, closeOfEvent });
+  const parts = preparePartFollowUps(db, { open, closeOfEvent });
   const userSegments = prepareUserSegments(db);
   const insertDecision = prepareInsertDecision(db, policyIds, userSegments);
-  const appendEvent = eventAppender(db, sequence, insertDecision, creations, userSegments);
+  const appendEvent = eventAppender(db, sequence, insertDecision, creations, parts, userSegments);
   return {
     run: {
-      appendDecision: decisionAppender(db, sequence, insertDecision, creations, counts),
+      appendDecision: decisionAppender(db, sequence, insertDecision, creations, parts, counts),
       appendEvent,
       appendEvents: (events) => (JSON.parse(events) as WriteArguments["appendEvent"][]).map((values) => appendEvent(...values)),
       appendShadow: shadowAppender(db, policyIds),
-      markDegraded: degradedMarker(db, creations),
-      sweepFollowUps: followUpSweeper(db),
+      markDegraded: degradedMarker(db, creations, parts),
+      sweepFollowUps: bothSweepers(db),
       openCase,
       closeCase,
       ...listOperations(db, sequence),
@@ -58,6 +61,17 @@ export function prepareOperations(db: Database): Operations {
       counts.forget();
       userSegments.forget();
     },
+  };
+}
+
+/** The sweeps of creations, and of subscriptions and messages. */
+function bothSweepers(db: Database): WriteOperations["sweepFollowUps"] {
+  const sweepCreations = followUpSweeper(db);
+  const sweepParts = partSweeper(db);
+  return (nowMs, reservationMs, keepMs) => {
+    const [creations, isDone] = sweepCreations(nowMs, reservationMs, keepMs);
+    const parts = sweepParts(nowMs, reservationMs);
+    return [creations, parts.addSubscribers, parts.sendMessage, isDone === 1 && parts.isDone ? 1 : 0];
   };
 }
 

@@ -26,13 +26,22 @@ export type EntryValues = [value: string, reason: string, author: string, source
 /** The arguments of each kind of write. Digests are hexadecimal, times are milliseconds. */
 export interface WriteArguments {
   /**
-   * `creation` is JSON of AskedValues, `counts` of CountValues, null for none; `changesFacts` is 1 when it takes room, or counts. Results in the
+   * `creation` is JSON of AskedValues, `counts` of CountValues, `followUp` of FollowUpRules, null for none; `changesFacts` is 1 when it takes room,
+   * or counts. Results in the
    * new sequence number, with FollowedUpValues after it when anything became known, or, negative, in that of the decision which had the
    * request_id before.
    */
-  appendDecision: [...DecisionValues, nowMs: number, creation: string | null, counts: string | null, changesFacts: 0 | 1];
+  appendDecision: [
+    ...DecisionValues,
+    nowMs: number,
+    creation: string | null,
+    counts: string | null,
+    followUp: string | null,
+    changesFacts: 0 | 1,
+  ];
   /**
-   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `creation` is JSON of HappenedValues;
+   * `change` is an AccountChange in JSON, `subscriptions` a SubscriptionChange, `messages` a MessageChange; `creation` is JSON of HappenedValues, `happened`
+   * of HappenedParts;
    * `flagged` is JSON of the DecisionValues of a decision about it, whose event id is put in. Results in the new sequence number, with
    * FollowedUpValues after it when anything became known, or, negative, in that of the event which had the digest before.
    */
@@ -48,9 +57,10 @@ export interface WriteArguments {
     subscriptions: string | null,
     messages: string | null,
     creation: string | null,
+    happened: string | null,
     flagged: string | null,
   ];
-  /** Results in how many were abandoned, and 1 when nothing was left to do. */
+  /** Results in how many creations, subscriptions and messages were abandoned, and 1 when nothing was left to do. */
   sweepFollowUps: [nowMs: number, reservationMs: number, keepMs: number];
   /** Results in the sequence number of the new case, or, negative, in that of the one that was there before. */
   openCase: [
@@ -69,10 +79,18 @@ export interface WriteArguments {
   /** Results in 0. */
   appendShadow: [decisionSeq: number, version: string, body: string | null];
   /**
-   * `creation` is JSON of AskedValues, null for none. Results in 1, with FollowedUpValues after it when anything became known, or in 0 when there
+   * `creation` is JSON of AskedValues, `followUp` of FollowUpRules, null for none. Results in 1, with FollowedUpValues after it when anything became known, or in 0 when there
    * is such a mark already. The decision must be there.
    */
-  markDegraded: [decisionSeq: number, cause: number, verdict: number, code: number, answerTimeMs: number, creation: string | null];
+  markDegraded: [
+    decisionSeq: number,
+    cause: number,
+    verdict: number,
+    code: number,
+    answerTimeMs: number,
+    creation: string | null,
+    followUp: string | null,
+  ];
   /** `entries` is JSON of EntryValues tuples. Results in how many values are new, -1 when there is no such list. */
   addEntries: [list: string, entries: string];
   /** `values` is JSON. Results in how many values were there, -1 when there is no such list. */
@@ -129,7 +147,7 @@ export type Write = { [Kind in WriteKind]: [kind: Kind, ...WriteArguments[Kind]]
 export type WriteResult<Kind extends WriteKind = WriteKind> = Kind extends "appendDecision" | "appendEvent" | "markDegraded"
   ? number | readonly number[]
   : Kind extends "sweepFollowUps"
-    ? readonly [abandoned: number, isDone: number]
+    ? readonly [creations: number, subscriptions: number, messages: number, isDone: number]
     : Kind extends "deleteOld"
       ? readonly [deleted: number, isDone: number, busyMs: number]
       : Kind extends "appendEvents"

@@ -174,9 +174,18 @@ export function followUpsConformance(open: OpenStore): void {
       const [kept, late] = [await allow(store, "ann", "Kept", 0, 1000), await allow(store, "ann", "Late", 0, 1000)];
       const denied = await deny(store, "ann", "Denied");
       await follow(store, created("k", 10, { name: "Kept" }));
-      expect(await store.sweepFollowUps(baseMs + 999, sweep)).toEqual({ abandoned: 0, done: true });
-      expect(await store.sweepFollowUps(baseMs + 1000, sweep)).toEqual({ abandoned: 1, done: true });
-      expect(await store.sweepFollowUps(baseMs + 1001, sweep)).toEqual({ abandoned: 0, done: true });
+      expect(await store.sweepFollowUps(baseMs + 999, sweep)).toEqual({
+        abandoned: { createAccount: 0, addSubscribers: 0, sendMessage: 0 },
+        done: true,
+      });
+      expect(await store.sweepFollowUps(baseMs + 1000, sweep)).toEqual({
+        abandoned: { createAccount: 1, addSubscribers: 0, sendMessage: 0 },
+        done: true,
+      });
+      expect(await store.sweepFollowUps(baseMs + 1001, sweep)).toEqual({
+        abandoned: { createAccount: 0, addSubscribers: 0, sendMessage: 0 },
+        done: true,
+      });
       const of = async (id: string) => (await store.getDecision(id))?.followUp;
       expect([await of(kept), await of(late), await of(denied)]).toEqual([FollowUp.CONFIRMED, FollowUp.ABANDONED, FollowUp.UNSPECIFIED]);
       expect(await store.getDecision(late)).toMatchObject({ followUpEventId: "", followUpTime: timestampFromMs(baseMs + 1000) });
@@ -190,12 +199,12 @@ export function followUpsConformance(open: OpenStore): void {
       await Promise.all(Array.from({ length: 700 }, (_, index) => allow(store, `owner ${index}`, "News", 0, 1000)));
       const first = await store.sweepFollowUps(baseMs + 1000, sweep);
       expect(first.done).toBe(false);
-      expect(first.abandoned).toBeLessThan(700);
+      expect(first.abandoned.createAccount).toBeLessThan(700);
       const again = await current().reopen();
-      let { abandoned } = first;
+      let abandoned = first.abandoned.createAccount;
       for (let done = false; !done; ) {
         const part = await again.sweepFollowUps(baseMs + 1000, sweep);
-        abandoned += part.abandoned;
+        abandoned += part.abandoned.createAccount;
         done = part.done;
       }
       expect(abandoned).toBe(700);

@@ -15,7 +15,7 @@ type Append = Extract<Write, ["appendDecision", ...unknown[]]>;
 
 function appending(name: string, requestId: string | null = null): Append {
   const body = JSON.stringify({ createAccount: { operator: "ann", name } });
-  return ["appendDecision", appId, requestId, null, null, "ann", null, 1, null, null, baseMs, body, null, baseMs, null, null, 0];
+  return ["appendDecision", appId, requestId, null, null, "ann", null, 1, null, null, baseMs, body, null, baseMs, null, null, null, 0];
 }
 
 it("finds what is on disk since the last answer, in the order of the writes", () => {
