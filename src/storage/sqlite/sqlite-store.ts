@@ -7,6 +7,7 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import { lockFile } from "../../process-lock.ts";
 import type { Store } from "../storage.ts";
+import { createUnderWay } from "../under-way.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
@@ -28,7 +29,6 @@ import { createSipHash } from "./sip-hash.ts";
 import { createStoreHealth } from "./store-health.ts";
 import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
-import { createUnderWay } from "./under-way.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { createWriter, type WriterPressure } from "./writer.ts";
 

@@ -2,11 +2,11 @@
 import { Worker } from "node:worker_threads";
 import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { causeOfCode } from "./failure-causes.ts";
 import type { Reader } from "./reader.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import type { StoreHealth } from "./store-health.ts";
-import { createWaitingWrites, type Turn } from "./waiting-writes.ts";
 import {
   type BatchAnswer,
   changesFacts,
@@ -89,7 +89,7 @@ export function createWriter(
   health: Pick<StoreHealth, "failed" | "worked">,
 ): Writer {
   let worker: Worker | undefined;
-  const waiting = createWaitingWrites<PendingWrite>();
+  const waiting = createWaitingWrites<PendingWrite>(({ write }) => sizeOf(write));
   let inFlight: PendingWrite[] | undefined;
   const stallWatch = createStallWatch(waiting.count, health);
   let checkpointing = false;
@@ -291,4 +291,11 @@ export function createWriter(
       });
     },
   };
+}
+
+/** About how many bytes a write holds: its texts are what can be large. */
+function sizeOf(write: Write): number {
+  let bytes = 64;
+  for (const value of write) if (typeof value === "string") bytes += value.length;
+  return bytes;
 }
