@@ -9,7 +9,7 @@ import { digestHex } from "../message-json.ts";
 import { bucketStartMs, firstBucketStartMs } from "../rate-buckets.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import type { AppendedDecision, Decisions, NewDecision, StoredFacts } from "../storage.ts";
+import type { AppendedDecision, Decisions, FollowedUp, NewDecision, StoredFacts } from "../storage.ts";
 import { createUnderWay } from "../under-way.ts";
 import { createAsking } from "./asking.ts";
 import type { Commits, WriteRows } from "./commits.ts";
@@ -62,8 +62,8 @@ function appender(nowMs: number, lists: ListMemory, make: (facts: StoredFacts) =
     count(rows, nowMs, made);
     const followedUp = ask(rows, seq, nowMs, made);
     return (at) => {
-      const appended = { kind: "appended" as const, decision: { ...decision, decisionId: formatSequenceId("dec", at(seq)) } };
-      return followedUp.length === 0 ? appended : { ...appended, ...followedUpAt(followedUp, at) };
+      const appended = { ...decision, decisionId: formatSequenceId("dec", at(seq)) };
+      return { kind: "appended", decision: appended, ...followedUpAt(followedUp, at) };
     };
   };
 }
@@ -99,11 +99,11 @@ export function insertDecision(
 }
 
 /** What became known, with the sequence numbers where they are by now. */
-export function followedUpAt(values: FollowedUpValues, at: (seq: number) => number) {
+export function followedUpAt(values: FollowedUpValues, at: (seq: number) => number): { followedUp?: readonly FollowedUp[] } {
+  if (values.length === 0) return {};
   // Of four numbers the first says what, the others are sequence numbers or 0.
   const moved = values.map((value, index) => (index % 4 === 0 || value === 0 ? value : at(value)));
-  const followedUp = followedUpOf([0, ...moved]);
-  return followedUp === undefined ? {} : { followedUp };
+  return { followedUp: followedUpOf([0, ...moved]) ?? [] };
 }
 
 function count(rows: WorkingRows, nowMs: number, { counts }: NewDecision): void {

@@ -30,8 +30,6 @@ export interface Commits {
    * once when too much waits already.
    */
   commit<T>(write: WriteRows<T>, how: WriteTurn): Promise<T>;
-  /** Takes no further writes, and resolves when those that were begun are settled. */
-  drain(): Promise<void>;
 }
 
 interface PendingCommit {
@@ -68,15 +66,12 @@ const lockHead = "UPDATE log_head SET epoch = epoch + 1";
 export function createCommits(connections: Connections, onCommitted: () => void): Commits {
   const waiting = createWaitingWrites<PendingCommit>(({ how }) => how.bytes);
   let isRunning = false;
-  let draining = false;
-  let onDrained: (() => void) | undefined;
 
   async function run(): Promise<void> {
     // Everything of this turn of the event loop goes together.
     await nextTurn();
     while (waiting.count() > 0) await settle(waiting.take(maxBatchWrites).sort(decisionsFirst));
     isRunning = false;
-    onDrained?.();
   }
 
   async function settle(batch: PendingCommit[]): Promise<void> {
@@ -104,7 +99,6 @@ export function createCommits(connections: Connections, onCommitted: () => void)
 
   return {
     commit<T>(write: WriteRows<T>, how: WriteTurn) {
-      if (draining) return Promise.reject(storeUnavailable(new Error("The store is closed.")));
       return new Promise<T>((resolve, reject) => {
         const pending: PendingCommit = { write, how, resolve: resolve as (result: unknown) => void, reject };
         const { turn } = how;
@@ -116,13 +110,6 @@ export function createCommits(connections: Connections, onCommitted: () => void)
         if (isRunning) return;
         isRunning = true;
         void run();
-      });
-    },
-    drain() {
-      draining = true;
-      if (!isRunning) return Promise.resolve();
-      return new Promise((resolve) => {
-        onDrained = resolve;
       });
     },
   };

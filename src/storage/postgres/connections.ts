@@ -27,8 +27,6 @@ export interface Connections extends Connection {
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Runs `work` with a connection of its own, outside of any transaction. */
   withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
-  /** Throws STORE_UNAVAILABLE when it is closed. */
-  assertOpen(): void;
   /** Lets go of all connections when what runs on them has ended. */
   close(): Promise<void>;
 }
@@ -89,7 +87,6 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
   });
   // A connection that dies while nobody uses it is left out of the pool, and the next one is made anew.
   pool.on("error", () => {});
-  let closing: Promise<void> | undefined;
   const statements = new Map<string, Statement>();
 
   function statementOf(sql: string): Statement {
@@ -103,7 +100,6 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
   }
 
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    assertOpen();
     const client = await pool.connect().catch(throwMarked);
     // While it is in use, the failure of what it runs says enough.
     client.on("error", ignore);
@@ -143,10 +139,6 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
     };
   }
 
-  function assertOpen(): void {
-    if (closing !== undefined) throw storeUnavailable(new Error("The store is closed."));
-  }
-
   return {
     ...connectionOn((sql, values) => reported(() => withClient((client) => query(client, sql, values)))),
     withClient: (work) => reported(() => withClient((client) => work(client).catch(throwMarked))),
@@ -164,11 +156,7 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
           }
         }),
       ),
-    assertOpen,
-    close() {
-      closing ??= pool.end();
-      return closing;
-    },
+    close: () => pool.end(),
   };
 }
 

@@ -5,7 +5,7 @@ import { type EventRow, eventAsRecorded, selectEvent } from "../event-rows.ts";
 import { type EditRow, editOf, selectEdit } from "../list-rows.ts";
 import { type ActivationRow, activationOf, selectActivation } from "../policy-rows.ts";
 import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
-import type { Connections, Reader, SqlValue } from "./connections.ts";
+import type { Reader, SqlValue } from "./connections.ts";
 import { selectDecision } from "./decision-rows.ts";
 import { rowsBySeq } from "./rows-by-seq.ts";
 
@@ -101,7 +101,7 @@ const changesPerPart = 500;
  * Creates the feed. Whoever gives numbers has the head of the log locked until its commit: all numbers up to the position that is read there are
  * final. So a read needs no transaction: it goes as far as the position that it saw at its beginning.
  */
-export function createFeed(connections: Connections, onChange: Feed["onChange"]): Feed {
+export function createFeed(connections: Reader, onChange: Feed["onChange"]): Feed {
   async function head(): Promise<{ position: number; earliest: number }> {
     const row = await connections.get<{ position: number; earliest: number }>("SELECT position, earliest FROM log_head");
     return row ?? { position: 0, earliest: 0 };
@@ -134,10 +134,7 @@ export function createFeed(connections: Connections, onChange: Feed["onChange"])
 
     earliestPosition: async () => (await head()).earliest,
 
-    onChange(listener) {
-      connections.assertOpen();
-      return onChange(listener);
-    },
+    onChange,
   };
 }
 

@@ -3,12 +3,10 @@ import { type KeyRow, keyOf } from "../key-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import type { Keys } from "../storage.ts";
 import type { Connections } from "./connections.ts";
+import type { Watch } from "./watch.ts";
 
-/** Creates the keys. `told` are those who hear of changes, which others may have made as well; `tell` makes this process hear of its own. */
-export function createKeys(
-  connections: Connections,
-  { onKeyChange, tell }: { onKeyChange: Keys["onKeyChange"]; tell: () => void },
-): Keys {
+/** Creates the keys. */
+export function createKeys(connections: Connections, { onKeyChange, tellOfKeys }: Pick<Watch, "onKeyChange" | "tellOfKeys">): Keys {
   /** Runs a write on keys. Whoever knows of keys hears of it in any case: it may be on disk. */
   async function write<T>(work: Parameters<typeof connections.transaction<T>>[0]): Promise<T> {
     try {
@@ -17,7 +15,7 @@ export function createKeys(
         return work(connection);
       });
     } finally {
-      tell();
+      tellOfKeys();
     }
   }
 
@@ -62,9 +60,6 @@ export function createKeys(
       await connections.run(sql, timeMs, keyId, timeMs);
     },
 
-    onKeyChange(listener) {
-      connections.assertOpen();
-      return onKeyChange(listener);
-    },
+    onKeyChange,
   };
 }

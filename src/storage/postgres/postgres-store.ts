@@ -20,6 +20,7 @@ import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { createRetention } from "./retention.ts";
 import { createTimeline } from "./timeline.ts";
+import { untilClosed } from "./until-closed.ts";
 import { createWatch } from "./watch.ts";
 import { createWithFacts } from "./with-facts.ts";
 
@@ -65,13 +66,7 @@ function createStore(connections: Connections): Store {
   const runWithHead = createHeadTransactions(connections, watch.tellOfChange);
   const lists = createListMemory();
   const deps = { reader: connections, commits, lists };
-  let closing: Promise<void> | undefined;
-  async function letGo(): Promise<void> {
-    watch.close();
-    await commits.drain();
-    await connections.close();
-  }
-  return {
+  const store = {
     withFacts: createWithFacts(connections, lists),
     ...createDecisions(deps),
     ...createEvents(deps),
@@ -84,14 +79,14 @@ function createStore(connections: Connections): Store {
     ...createFeed(connections, watch.onChange),
     ...createRetention(runWithHead),
     ...createErasures(connections, runWithHead),
-    ...createKeys(connections, { onKeyChange: watch.onKeyChange, tell: watch.tellOfKeys }),
+    ...createKeys(connections, watch),
     ...createAuditLog(connections),
     async check() {
-      await runWithHead(async () => {});
-    },
-    close() {
-      closing ??= letGo();
-      return closing;
+      await connections.run("UPDATE log_head SET checks = checks + 1");
     },
   };
+  return untilClosed(store, async () => {
+    watch.close();
+    await connections.close();
+  });
 }

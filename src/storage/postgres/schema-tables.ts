@@ -18,9 +18,10 @@ export const createTables = `
     earliest bigint NOT NULL, -- all later ones are still kept; who deletes changes raises it in the same transaction
     live_version ${text}, -- where the pointers point; NULL: at none
     shadow_version ${text},
-    key_epoch bigint NOT NULL -- raised when keys are made or revoked
+    key_epoch bigint NOT NULL, -- raised when keys are made or revoked
+    checks bigint NOT NULL -- raised by whoever wants to know whether it can write
   ) WITH (fillfactor = 10);
-  INSERT INTO log_head VALUES (1, 0, 0, 0, NULL, NULL, 0);
+  INSERT INTO log_head VALUES (1, 0, 0, 0, NULL, NULL, 0, 0);
 
   CREATE TABLE policies (
     policy_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -59,7 +59,7 @@ export function createShadow(reader: Reader, commits: Commits): Pick<Decisions, 
         (rows) => {
           if (seq === undefined || rows.decision(seq) === undefined) return () => undefined;
           rows.addPolicy(version);
-          rows.add("shadow", { seq, version, body });
+          rows.keepShadow({ seq, version, body });
           return () => undefined;
         },
         { isDecision: false, turn: "later", bytes: (body?.length ?? 0) + 100 },

@@ -24,7 +24,7 @@ interface Source {
 /** Creates the timelines. */
 export function createTimeline(reader: Reader): Timeline {
   async function hasManyAccounts(appId: number, owner: string): Promise<boolean> {
-    const sql = "SELECT count(*) AS count FROM (SELECT 1 FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ?) AS some";
+    const sql = "SELECT count(*) AS count FROM (SELECT 1 FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ?) AS few";
     return ((await reader.get<{ count: number }>(sql, appId, owner, maxAccountsAsked + 1))?.count ?? 0) > maxAccountsAsked;
   }
 

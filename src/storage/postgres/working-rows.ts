@@ -55,6 +55,8 @@ export interface WorkingRows extends WorkingCreations {
   /** The app of a decision, and whether a fallback is known to have answered instead; undefined when there is no such decision. */
   decision(seq: number): { appId: number; isDegraded: boolean } | undefined;
   markDegraded(row: { seq: number } & Row): void;
+  /** Keeps what the shadow policy said of a decision; the first time counts. */
+  keepShadow(row: { seq: number } & Row): void;
   /** All that was written. */
   result(): BatchRows;
 }
@@ -76,6 +78,7 @@ export function createWorkingRows(asking: Asking): WorkingRows {
   const messages = createKeyedRows<{ record: MessageRecord; place: Row }>();
   const counts = createKeyedRows<Row & { count: number }>();
   const degraded = new Map<number, Row>();
+  const shadows = new Map<number, Row>();
   const policies = new Set<string>();
 
   function add(table: string, row: unknown): void {
@@ -189,11 +192,16 @@ export function createWorkingRows(asking: Asking): WorkingRows {
       add("degraded", row);
     },
 
+    keepShadow(row) {
+      if (!shadows.has(row.seq)) shadows.set(row.seq, row);
+    },
+
     result() {
       const all: Record<string, readonly unknown[]> = {
         ...tables,
         ...creations.rows(),
         policies: [...policies],
+        shadow: [...shadows.values()],
         accounts: accounts.values().map(({ row }) => row),
         subscriptions: subscriptions.values(),
         subscriberCounts: subscriberCounts.values(),
