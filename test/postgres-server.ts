@@ -12,6 +12,8 @@ export interface PostgresServer extends AsyncDisposable {
   takeDatabase(): Promise<string>;
   /** Gives a database back that nobody uses any more. */
   giveBack(url: string): void;
+  /** The URL of a database. */
+  urlOf(database: string): string;
   /** Ends the server as a crash would. */
   kill(): Promise<void>;
   /** Starts it again over the same data. */
@@ -26,7 +28,7 @@ const nobody = { uid: 65_534, gid: 65_534 };
 const user = "gatehouse";
 
 /** Leaves a database as the migrations make it: quicker by far than to make one anew. */
-const emptyDatabase = `
+export const emptyDatabase = `
   DO $$ DECLARE t record; BEGIN
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('gatehouse_schema', 'log_head', 'follow_up_sweep',
         'lists', 'policies') LOOP
@@ -66,7 +68,11 @@ export async function startPostgres(settings: readonly string[] = ["fsync=off"])
 
   async function start(): Promise<void> {
     const flags = ["listen_addresses=", "max_connections=100", ...settings].flatMap((setting) => ["-c", setting]);
-    const started = spawn(join(native, "bin", "postgres"), ["-D", data, "-k", folder, ...flags], { ...owner, cwd: folder, stdio: "ignore" });
+    const started = spawn(join(native, "bin", "postgres"), ["-D", data, "-k", folder, ...flags], {
+      ...owner,
+      cwd: folder,
+      stdio: "ignore",
+    });
     child = started;
     while (!(await answers())) {
       if (started.exitCode !== null) throw new Error(`The PostgreSQL server ended with code ${started.exitCode}.`);
@@ -118,6 +124,7 @@ export async function startPostgres(settings: readonly string[] = ["fsync=off"])
       await run(`CREATE DATABASE d${databases}`);
       return urlOf(`d${databases}`);
     },
+    urlOf,
     giveBack: (url) => void free.push(new URL(url).pathname.slice(1)),
     start,
     run,

@@ -79,28 +79,32 @@ const eventSchemas = {
 export function createRecord(deps: RecordDeps): RecordUseCases {
   const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUpMs, onFollowedUp, now } = deps;
   return {
-    async record(request, time) {
-      checkApp(request.appId);
-      const nowMs = now();
-      const { event, digest, handling, askSignals } = newEvent(request, nowMs);
-      if (askSignals !== undefined) await askSignals(time);
-      const appended = await store.appendEvent(event, digest, nowMs, handling);
-      if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
-      return appended;
-    },
-    async recordBatch({ appId, requests }, time) {
-      checkApp(appId);
-      const foreign = requests.findIndex((request) => request.appId !== appId);
-      if (foreign !== -1) throw foreignEvent(foreign, appId);
-      const nowMs = now();
-      const events = requests.map((request) => newEvent(request, nowMs));
-      const asking = events.filter(({ askSignals }) => askSignals !== undefined);
-      if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
-      const appended = await store.appendEvents(events, nowMs);
-      for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
-      return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
-    },
+    record: (request, time) => policies.upToDate(() => record(request, time)),
+    recordBatch: (request, time) => policies.upToDate(() => recordBatch(request, time)),
   };
+
+  async function record(request: RecordRequest, time: CallTime | undefined): Promise<AppendedEvent> {
+    checkApp(request.appId);
+    const nowMs = now();
+    const { event, digest, handling, askSignals } = newEvent(request, nowMs);
+    if (askSignals !== undefined) await askSignals(time);
+    const appended = await store.appendEvent(event, digest, nowMs, handling);
+    if (appended.followedUp !== undefined) onFollowedUp(appended.followedUp);
+    return appended;
+  }
+
+  async function recordBatch({ appId, requests }: RecordBatchRequest, time: CallTime | undefined): Promise<{ duplicates: number }> {
+    checkApp(appId);
+    const foreign = requests.findIndex((request) => request.appId !== appId);
+    if (foreign !== -1) throw foreignEvent(foreign, appId);
+    const nowMs = now();
+    const events = requests.map((request) => newEvent(request, nowMs));
+    const asking = events.filter(({ askSignals }) => askSignals !== undefined);
+    if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
+    const appended = await store.appendEvents(events, nowMs);
+    for (const { followedUp } of appended) if (followedUp !== undefined) onFollowedUp(followedUp);
+    return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
+  }
 
   function newEvent(request: RecordRequest, nowMs: number): AskedEvent {
     const { happened, told } = readEvent(request.event as Event);
@@ -119,7 +123,12 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     const handling: EventHandling = { followUpMs };
     const policy = policies.live();
     const program = subject && policy.programs[subject.case];
-    if (subject === undefined || program === undefined || program.rules.length === 0) return { event, digest, handling };
+    if (subject === undefined || program === undefined) return { event, digest, handling };
+    if (program.rules.length === 0) {
+      // Whether that is so still is known with the facts, where others can activate a policy.
+      if (store.isRemote) handling.flag = (stored) => void policies.assertLive(policy, stored);
+      return { event, digest, handling };
+    }
     const { appId, origin } = request;
     const question: Question = { appId, locale: localeOf(appId), origin, subject, nowMs };
     let signals: SignalAnswers = noSignals;
@@ -139,6 +148,7 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     stored: StoredFacts,
     signals: SignalAnswers,
   ): Decision | undefined {
+    policies.assertLive(policy, stored);
     const { appId, subject, nowMs } = question;
     const facts: Fact[] = [];
     const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts, signals));

@@ -140,7 +140,7 @@ export function storeConformance(name: string, open: OpenStore): void {
   });
 }
 
-function everyCall(store: Store): Record<Exclude<keyof Store, "close">, () => unknown> {
+function everyCall(store: Store): Record<Exclude<keyof Store, "close" | "isRemote">, () => unknown> {
   const page = { size: 10 };
   return {
     withFacts: () => store.withFacts(baseMs, (facts) => facts.inList("staff", "a")),

@@ -2,8 +2,8 @@
 import { create } from "@bufbuild/protobuf";
 import { type AccountSources, AccountSourcesSchema } from "../../../gen/gatehouse/v1/account_service_pb.ts";
 import { type AccountChangeRow, inStampOrder, selectChange, stampOfRow, writesOfRow } from "../account-change-rows.ts";
-import { accountOfRow } from "../account-message.ts";
 import { type AccountRecord, isLater, type Stamp } from "../account-merge.ts";
+import { accountOfRow } from "../account-message.ts";
 import { accountRevisionOf, type SourceEvent, valueSourceOf } from "../account-revision-messages.ts";
 import { accountFields, nextRevision, type SaidFields } from "../account-revisions.ts";
 import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "../account-rows.ts";

@@ -8,15 +8,15 @@ import { followedUpOf } from "../followed-up.ts";
 import { digestHex } from "../message-json.ts";
 import { bucketStartMs, firstBucketStartMs } from "../rate-buckets.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
-import { storeUnavailable } from "../store-unavailable.ts";
 import type { AppendedDecision, Decisions, FollowedUp, NewDecision, StoredFacts } from "../storage.ts";
+import { storeUnavailable } from "../store-unavailable.ts";
 import { createUnderWay } from "../under-way.ts";
 import { createAsking } from "./asking.ts";
 import type { Commits, WriteRows } from "./commits.ts";
 import type { Reader } from "./connections.ts";
 import { selectDecision } from "./decision-rows.ts";
 import { createFacts } from "./facts.ts";
-import type { ListMemory } from "./list-memory.ts";
+import type { Memory } from "./memory.ts";
 import { isPlainAllow } from "./retention-classes.ts";
 import type { WorkingRows } from "./working-rows.ts";
 
@@ -24,7 +24,7 @@ import type { WorkingRows } from "./working-rows.ts";
 export interface AppendDecisionDeps {
   reader: Reader;
   commits: Commits;
-  lists: ListMemory;
+  memory: Memory;
 }
 
 /** About how many bytes a decision holds while it waits. */
@@ -33,11 +33,11 @@ const decisionBytes = 1000;
 type Appending = { kind: "first"; seq: number; isSame: boolean } | Exclude<AppendedDecision, { kind: "repeat" }>;
 
 /** Creates the appending of decisions. */
-export function createAppendDecision({ reader, commits, lists }: AppendDecisionDeps): Decisions["appendDecision"] {
+export function createAppendDecision({ reader, commits, memory }: AppendDecisionDeps): Decisions["appendDecision"] {
   return async (nowMs, make) => {
-    const write = appender(nowMs, lists, make);
+    const write = appender(nowMs, memory, make);
     // What a fallback has answered is with whoever asked already, and can wait.
-    const turn = () => (make(createFacts(nowMs, createAsking(), lists, createUnderWay())).answer === undefined ? "first" : "later");
+    const turn = () => (make(createFacts(nowMs, createAsking(memory), memory, createUnderWay())).answer === undefined ? "first" : "later");
     const appended = await commits.commit(write, { isDecision: true, turn, bytes: decisionBytes });
     if (appended.kind !== "first") return appended;
     if (!appended.isSame) return { kind: "reused", decisionId: formatSequenceId("dec", appended.seq) };
@@ -47,9 +47,9 @@ export function createAppendDecision({ reader, commits, lists }: AppendDecisionD
   };
 }
 
-function appender(nowMs: number, lists: ListMemory, make: (facts: StoredFacts) => NewDecision): WriteRows<Appending> {
+function appender(nowMs: number, memory: Memory, make: (facts: StoredFacts) => NewDecision): WriteRows<Appending> {
   return (rows) => {
-    const made = make(createFacts(nowMs, rows.asking, lists, rows.underWay));
+    const made = make(createFacts(nowMs, rows.asking, memory, rows.underWay));
     const { appId, requestId } = made.decision;
     const earlier = requestId === "" ? undefined : rows.request(appId, requestId);
     if (earlier !== undefined) {

@@ -2,8 +2,8 @@
 import type { Decision } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { accountChange } from "../account-change.ts";
 import { type AccountChange, applyChange, isLatest } from "../account-merge.ts";
-import { type AccountRow, valuesOfRecord } from "../account-rows.ts";
 import { countRevisions, nextRevision, saidFields } from "../account-revisions.ts";
+import type { AccountRow, valuesOfRecord } from "../account-rows.ts";
 import { happenedValues } from "../creation-happened.ts";
 import { createCreations } from "../creations.ts";
 import { encodeEvent } from "../event-codec.ts";
@@ -17,19 +17,19 @@ import { applySubscription, isInForce, type SubscriptionChange } from "../subscr
 import { followedUpAt, insertDecision } from "./append-decision.ts";
 import type { WriteRows } from "./commits.ts";
 import { createFacts } from "./facts.ts";
-import type { ListMemory } from "./list-memory.ts";
+import type { Memory } from "./memory.ts";
 import { classOfEvent } from "./retention-classes.ts";
 import type { WorkingRows } from "./working-rows.ts";
 
 /** The write of one event. */
-export function eventAppender(event: NewEvent, nowMs: number, lists: ListMemory): WriteRows<AppendedEvent> {
-  const prepare = eventPreparer(event, nowMs, lists);
+export function eventAppender(event: NewEvent, nowMs: number, memory: Memory): WriteRows<AppendedEvent> {
+  const prepare = eventPreparer(event, nowMs, memory);
   return (rows) => prepare(rows)();
 }
 
 /** The write of several events, all or none. */
-export function eventsAppender(events: readonly NewEvent[], nowMs: number, lists: ListMemory): WriteRows<AppendedEvent[]> {
-  const preparers = events.map((event) => eventPreparer(event, nowMs, lists));
+export function eventsAppender(events: readonly NewEvent[], nowMs: number, memory: Memory): WriteRows<AppendedEvent[]> {
+  const preparers = events.map((event) => eventPreparer(event, nowMs, memory));
   return (rows) => {
     // What rules say may fail, and comes before anything is written.
     const prepared = preparers.map((prepare) => prepare(rows));
@@ -39,11 +39,11 @@ export function eventsAppender(events: readonly NewEvent[], nowMs: number, lists
 }
 
 /** Asks what rules say of an event. What it results in writes it. */
-function eventPreparer({ event, digest, handling }: NewEvent, nowMs: number, lists: ListMemory) {
+function eventPreparer({ event, digest, handling }: NewEvent, nowMs: number, memory: Memory) {
   const { flag, followUpMs } = handling ?? {};
   const hex = digestHex(digest);
   return (rows: WorkingRows): (() => (at: (seq: number) => number) => AppendedEvent) => {
-    const flagged = flag?.(createFacts(nowMs, rows.asking, lists, rows.underWay));
+    const flagged = flag?.(createFacts(nowMs, rows.asking, memory, rows.underWay));
     return () => write(rows, flagged);
   };
 
@@ -51,8 +51,7 @@ function eventPreparer({ event, digest, handling }: NewEvent, nowMs: number, lis
     const earlier = rows.eventSeq(hex);
     const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
     if (earlier !== undefined) return (at) => ({ eventId: formatSequenceId("evt", at(earlier)), duplicate: true });
-    const happened =
-      followUpMs === undefined ? undefined : happenedValues(event, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUpMs);
+    const happened = followUpMs === undefined ? undefined : happenedValues(event, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUpMs);
     const seq = rows.nextSeq();
     const join = happened && createCreations(rows.creationRows, rows.followUpCases).join(seq, appId, happened, nowMs);
     rows.insertEvent({

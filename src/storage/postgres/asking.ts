@@ -1,7 +1,9 @@
 // Questions that are asked before anybody can answer them: who asks runs again when the answers are there.
-import { fromStoredJson, toStoredJson } from "./stored-text.ts";
+
 import type { Reader } from "./connections.ts";
+import type { Memory, PointedVersions } from "./memory.ts";
 import type { QuestionKind } from "./schema-questions.ts";
+import { fromStoredJson, toStoredJson } from "./stored-text.ts";
 
 /** An argument of a question. */
 export type Argument = string | number;
@@ -10,8 +12,7 @@ export type Argument = string | number;
 export interface Head {
   epoch: number;
   position: number;
-  liveVersion: string | null;
-  shadowVersion: string | null;
+  pointed: PointedVersions;
 }
 
 /** Questions, and their answers as far as they are there: all from one moment. */
@@ -22,8 +23,8 @@ export interface Asking {
   isOpen(): boolean;
   /** Asks all questions, old and new ones, in one round trip. */
   fetch(reader: Reader): Promise<void>;
-  /** When the answers were so; the beginning of the log before there are any. */
-  head(): Head;
+  /** When the answers were so; undefined before there are any. */
+  head(): Head | undefined;
   /** The questions in JSON as they were asked last, and a digest of all answers. */
   asked(): { questions: string; digest: string };
 }
@@ -47,11 +48,11 @@ interface AnswersRow {
 const selectAnswers = `SELECT epoch, position, live_version, shadow_version, answers::text AS answers, md5(answers::text) AS digest
   FROM log_head, gatehouse_answers(?::jsonb) AS answers`;
 
-/** Creates questions; none is asked at first. */
-export function createAsking(): Asking {
+/** Creates questions; none is asked at first. What is read of pointers is kept in `memory`. */
+export function createAsking(memory: Pick<Memory, "pointed">): Asking {
   const byKind = new Map<QuestionKind, Questions>();
   let isOpen = true;
-  let head: Head = { epoch: 0, position: 0, liveVersion: null, shadowVersion: null };
+  let head: Head | undefined;
   let asked = { questions: "{}", digest: "" };
   return {
     ask(kind, ...args) {
@@ -79,7 +80,8 @@ export function createAsking(): Asking {
       if (row === undefined) throw new Error("The head of the log is not there.");
       const answers = fromStoredJson(row.answers) as Partial<Record<QuestionKind, unknown[]>>;
       for (const [kind, ofKind] of byKind) ofKind.answers = answers[kind] ?? [];
-      head = { epoch: row.epoch, position: row.position, liveVersion: row.live_version, shadowVersion: row.shadow_version };
+      memory.pointed = { live: row.live_version, shadow: row.shadow_version };
+      head = { epoch: row.epoch, position: row.position, pointed: memory.pointed };
       asked = { questions, digest: row.digest };
       isOpen = false;
     },

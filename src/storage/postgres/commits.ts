@@ -5,6 +5,7 @@ import { storeUnavailable } from "../store-unavailable.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { type Asking, createAsking } from "./asking.ts";
 import { type Connections, isMoved, isRefused, type Reader } from "./connections.ts";
+import type { Memory } from "./memory.ts";
 import { toStoredJson } from "./stored-text.ts";
 import { createWorkingRows, type WorkingRows } from "./working-rows.ts";
 
@@ -30,6 +31,8 @@ export interface Commits {
    * once when too much waits already.
    */
   commit<T>(write: WriteRows<T>, how: WriteTurn): Promise<T>;
+  /** How many wait, and about how many bytes they hold. */
+  pressure(): { waiting: number; waitingBytes: number };
 }
 
 interface PendingCommit {
@@ -63,7 +66,7 @@ const callCommit = "SELECT gatehouse_commit(?, ?, ?, ?, ?::jsonb, ?, ?::jsonb) A
 const lockHead = "UPDATE log_head SET epoch = epoch + 1";
 
 /** Creates the queue. `onCommitted` is called after each batch, before its promises settle. */
-export function createCommits(connections: Connections, onCommitted: () => void): Commits {
+export function createCommits(connections: Connections, memory: Memory, onCommitted: (outcome: "written" | "unknown") => void): Commits {
   const waiting = createWaitingWrites<PendingCommit>(({ how }) => how.bytes);
   let isRunning = false;
 
@@ -76,10 +79,10 @@ export function createCommits(connections: Connections, onCommitted: () => void)
 
   async function settle(batch: PendingCommit[]): Promise<void> {
     try {
-      const { results, asking, movedBy } = await commitBatch(connections, batch);
-      const { position } = asking.head();
+      const { results, asking, movedBy } = await commitBatch(connections, memory, batch);
+      const position = asking.head()?.position ?? 0;
       const at = (seq: number) => (seq > position ? seq + movedBy : seq);
-      onCommitted();
+      onCommitted("written");
       for (const [index, { resolve, reject }] of batch.entries()) {
         const result = results[index];
         if (result === undefined) reject(storeUnavailable(new Error("The write has no result.")));
@@ -92,7 +95,7 @@ export function createCommits(connections: Connections, onCommitted: () => void)
         for (const one of batch) await settle([one]);
         return;
       }
-      onCommitted();
+      onCommitted("unknown");
       for (const { reject } of batch) reject(error);
     }
   }
@@ -112,6 +115,7 @@ export function createCommits(connections: Connections, onCommitted: () => void)
         void run();
       });
     },
+    pressure: () => ({ waiting: waiting.count(), waitingBytes: waiting.bytes() }),
   };
 }
 
@@ -119,8 +123,8 @@ function decisionsFirst(a: PendingCommit, b: PendingCommit): number {
   return Number(b.how.isDecision) - Number(a.how.isDecision);
 }
 
-async function commitBatch(connections: Connections, batch: readonly PendingCommit[]): Promise<Outcome> {
-  const asking = createAsking();
+async function commitBatch(connections: Connections, memory: Memory, batch: readonly PendingCommit[]): Promise<Outcome> {
+  const asking = createAsking(memory);
   for (let attempt = 0; attempt < maxFreeAttempts; attempt += 1) {
     if (attempt > 0) await asking.fetch(connections);
     try {
@@ -148,9 +152,10 @@ async function writeOnce(reader: Reader, asking: Asking, batch: readonly Pending
     }
     const { used, isFixed, rows: written } = rows.result();
     if (Object.keys(written).length === 0) return { results, asking, movedBy: 0 };
-    const { epoch, position } = asking.head();
+    const { epoch = 0, position = 0 } = asking.head() ?? {};
     const { questions, digest } = asking.asked();
     const values = [epoch, position, used, isFixed, questions, digest, toStoredJson(written)];
+    // A single statement is a transaction of its own.
     const row = await reader.get<{ moved_by: number }>(callCommit, ...values);
     return { results, asking, movedBy: row?.moved_by ?? 0 };
   }

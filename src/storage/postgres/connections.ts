@@ -2,7 +2,9 @@
 import pg from "pg";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
+import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { causeOfError, type FailureCause } from "./failure-causes.ts";
 import { fromStoredText, toStoredText } from "./stored-text.ts";
 
 /** A value of a parameter. */
@@ -37,8 +39,8 @@ export interface ConnectionOptions {
   url: string;
   /** How many there are at most. */
   maxConnections: number;
-  /** Told of every failure. Must not throw. */
-  onFailure?: ((cause: unknown) => void) | undefined;
+  /** Hears how it goes. */
+  health: Pick<StoreHealth<FailureCause>, "failed" | "worked">;
 }
 
 /** How long a statement may take: what waits for a decision has given up by then. */
@@ -70,7 +72,7 @@ const types = {
 };
 
 /** Creates the pool. No connection is made before one is needed. */
-export function createConnections({ url, maxConnections, onFailure }: ConnectionOptions): Connections {
+export function createConnections({ url, maxConnections, health }: ConnectionOptions): Connections {
   const pool = new pg.Pool({
     connectionString: url,
     max: maxConnections,
@@ -92,8 +94,9 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
   function statementOf(sql: string): Statement {
     let statement = statements.get(sql);
     if (statement === undefined) {
-      let count = 0;
-      statement = { name: `s${statements.size}`, text: sql.replace(/\?/g, () => `$${(count += 1)}`) };
+      const parts = sql.split("?");
+      const text = parts.map((part, index) => (index === 0 ? part : `$${index}${part}`)).join("");
+      statement = { name: `s${statements.size}`, text };
       statements.set(sql, statement);
     }
     return statement;
@@ -121,7 +124,7 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
       return await work();
     } catch (error) {
       if (error instanceof GatehouseError || isMoved(error) || !isDriverError(error)) throw error;
-      onFailure?.(error);
+      health.failed(causeOfError(error), 1, error);
       throw storeUnavailable(error);
     }
   }
@@ -149,6 +152,7 @@ export function createConnections({ url, maxConnections, onFailure }: Connection
           try {
             const result = await work(connectionOn((sql, values) => query(client, sql, values)));
             await query(client, "COMMIT", []);
+            health.worked();
             return result;
           } catch (error) {
             await client.query("ROLLBACK").catch(() => {});

@@ -1,5 +1,5 @@
 // Erasures of users in PostgreSQL: a walk over every table in which ids of users stand, with a place in the database.
-import { erasureOf, type ErasureRow, selectErasure } from "../erasure-rows.ts";
+import { type ErasureRow, erasureOf, selectErasure } from "../erasure-rows.ts";
 import { createReplaceUser, type ReplaceUser } from "../replace-user.ts";
 import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
 import type { Erasures } from "../storage.ts";

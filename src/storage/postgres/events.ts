@@ -9,16 +9,16 @@ import { eventAppender, eventsAppender } from "./append-event.ts";
 const eventBytes = 1000;
 
 /** Creates the log of events. */
-export function createEvents({ reader, commits, lists }: AppendDecisionDeps): Events {
+export function createEvents({ reader, commits, memory }: AppendDecisionDeps): Events {
   return {
     appendEvent(event, digest, nowMs, handling) {
       const appending = handling === undefined ? { event, digest } : { event, digest, handling };
-      return commits.commit(eventAppender(appending, nowMs, lists), { isDecision: false, turn: "later", bytes: eventBytes });
+      return commits.commit(eventAppender(appending, nowMs, memory), { isDecision: false, turn: "later", bytes: eventBytes });
     },
 
     appendEvents(events, nowMs) {
       const how = { isDecision: false, turn: "later", bytes: eventBytes * events.length } as const;
-      return commits.commit(eventsAppender(events, nowMs, lists), how);
+      return commits.commit(eventsAppender(events, nowMs, memory), how);
     },
 
     async listAccountEvents(appId, accountId, page) {

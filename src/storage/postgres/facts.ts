@@ -4,13 +4,13 @@ import type { StoredFacts } from "../storage.ts";
 import { isInForce } from "../subscription-merge.ts";
 import type { UnderWay } from "../under-way.ts";
 import type { Asking } from "./asking.ts";
-import type { KnownValues, ListMemory } from "./list-memory.ts";
+import type { KnownValues, Memory } from "./memory.ts";
 
 /**
  * Creates the facts of a moment over questions. What is not answered yet is nothing: false, 0, none; then the questions are open, and whoever
  * asked must ask again.
  */
-export function createFacts(nowMs: number, asking: Asking, lists: ListMemory, underWay: UnderWay): StoredFacts {
+export function createFacts(nowMs: number, asking: Asking, memory: Memory, underWay: UnderWay): StoredFacts {
   function count(answer: unknown): number {
     return typeof answer === "number" ? answer : 0;
   }
@@ -19,7 +19,7 @@ export function createFacts(nowMs: number, asking: Asking, lists: ListMemory, un
   function knownValues(list: string): KnownValues | null | undefined {
     const answer = asking.ask("listVersion", list, nowMs) as [version: number, lastExpiryMs: number | null] | null | undefined;
     if (answer === null) return null;
-    const latest = lists.latest(list);
+    const latest = memory.latest(list);
     // Until the version is answered, the list is taken to be as it was.
     if (answer === undefined || latest === undefined) return latest;
     return latest.version === answer[0] && latest.lastExpiryMs === answer[1] ? latest : undefined;
@@ -33,7 +33,7 @@ export function createFacts(nowMs: number, asking: Asking, lists: ListMemory, un
 
     listVersion(list) {
       const known = knownValues(list);
-      return known === null ? 0 : (known?.number ?? lists.freshNumber());
+      return known === null ? 0 : (known?.number ?? memory.freshNumber());
     },
 
     listValues(list) {
@@ -42,11 +42,10 @@ export function createFacts(nowMs: number, asking: Asking, lists: ListMemory, un
       const values = asking.ask("listValues", list, nowMs) as string[] | null | undefined;
       const version = asking.ask("listVersion", list, nowMs) as [number, number | null] | null | undefined;
       if (values === undefined || !version) return [];
-      return [...lists.keep(list, { version: version[0], lastExpiryMs: version[1] }, values ?? []).values];
+      return [...memory.keep(list, { version: version[0], lastExpiryMs: version[1] }, values ?? []).values];
     },
 
-    liveAccounts: (appId, owner) =>
-      count(asking.ask("liveAccounts", appId, owner, nowMs)) + underWay.reservedBy(appId, owner, nowMs),
+    liveAccounts: (appId, owner) => count(asking.ask("liveAccounts", appId, owner, nowMs)) + underWay.reservedBy(appId, owner, nowMs),
 
     nameInUse(appId, normalizedName) {
       // What has no name is not in the way of another that has none.
@@ -64,6 +63,8 @@ export function createFacts(nowMs: number, asking: Asking, lists: ListMemory, un
     },
 
     messagesSent: (appId, accountId) => count(asking.ask("messagesSent", appId, accountId)),
+
+    pointedVersion: (pointer) => (asking.head() ?? memory).pointed[pointer] ?? undefined,
 
     rate(counter, key) {
       const { appId, action, windowMs } = counter;

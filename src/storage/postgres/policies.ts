@@ -1,14 +1,7 @@
 // The versions of the policy and what points at them, in PostgreSQL.
 import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import {
-  type ActivationRow,
-  activationOf,
-  type PolicyRow,
-  policyOf,
-  selectActivation,
-  selectPublished,
-} from "../policy-rows.ts";
+import { type ActivationRow, activationOf, type PolicyRow, policyOf, selectActivation, selectPublished } from "../policy-rows.ts";
 import { prefixEnd } from "../prefix-end.ts";
 import type { Policies } from "../storage.ts";
 import type { Reader } from "./connections.ts";
@@ -66,9 +59,7 @@ export function createPolicies(reader: Reader, runWithHead: RunWithHead): Polici
     },
 
     async getPointedPolicy(pointer) {
-      const row = await reader.get<PolicyRow>(
-        `${selectPublished} AND version = (SELECT ${columnOfPointer[pointer]} FROM log_head)`,
-      );
+      const row = await reader.get<PolicyRow>(`${selectPublished} AND version = (SELECT ${columnOfPointer[pointer]} FROM log_head)`);
       return row && policyOf(row);
     },
 

@@ -2,6 +2,8 @@
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { Store } from "../storage.ts";
+import { createStoreHealth, type StoreHealth } from "../store-health.ts";
+import type { StoreLogger } from "../store-logger.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
@@ -10,12 +12,13 @@ import { type Connections, createConnections } from "./connections.ts";
 import { createDecisions } from "./decisions.ts";
 import { createErasures } from "./erasures.ts";
 import { createEvents } from "./events.ts";
+import { adviceByCause, type FailureCause } from "./failure-causes.ts";
 import { createFeed } from "./feed.ts";
 import { createFollowUps } from "./follow-ups.ts";
 import { createHeadTransactions } from "./head-transactions.ts";
 import { createKeys } from "./keys.ts";
-import { createListMemory } from "./list-memory.ts";
 import { createLists } from "./lists.ts";
+import { createMemory } from "./memory.ts";
 import { migrate } from "./migrations.ts";
 import { createPolicies } from "./policies.ts";
 import { createRetention } from "./retention.ts";
@@ -30,8 +33,17 @@ export interface PostgresStoreOptions {
   url: string;
   /** How many connections there are at most. Default: 10. */
   maxConnections?: number;
-  /** Told of every failure. Must not throw. */
-  onFailure?: (cause: unknown) => void;
+  logger?: StoreLogger;
+  /** Counts writes and reads that failed, by cause. Must not throw. */
+  onFailure?: (cause: FailureCause, count: number) => void;
+}
+
+/** A store in PostgreSQL. */
+export interface PostgresStore extends Store {
+  /** Whether the latest write was done. While it was not, writing is tried every second. */
+  isUp(): boolean;
+  /** How many writes wait to be committed, and about how many bytes they hold. */
+  pressure(): { waiting: number; waitingBytes: number };
 }
 
 const defaultMaxConnections = 10;
@@ -40,16 +52,31 @@ const defaultMaxConnections = 10;
  * Opens the store in a PostgreSQL database, of version 15 or later. Rejects with STORE_UNAVAILABLE when it cannot be reached, when a newer Gatehouse has made it, or when
  * it cannot keep every text.
  */
-export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const { url, maxConnections = defaultMaxConnections, onFailure } = options;
-  const connections = createConnections({ url, maxConnections, onFailure });
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const { url, maxConnections = defaultMaxConnections, logger, onFailure } = options;
+  const probe = async () => {
+    await connections.run(touch);
+    health.worked();
+  };
+  const health = createStoreHealth({ database: nameOf(url), adviceByCause, logger, onFailure, probe });
+  const connections = createConnections({ url, maxConnections, health });
   try {
     await connections.withClient((client) => migrate(client));
   } catch (error) {
+    health.stop();
     await connections.close();
-    throw error instanceof GatehouseError && error.reason !== ErrorReason.STORE_UNAVAILABLE ? error : notOpened(error);
+    throw notOpened(error);
   }
-  return createStore(connections);
+  return createStore(connections, health);
+}
+
+/** Writes something that means nothing. */
+const touch = "UPDATE log_head SET checks = checks + 1";
+
+/** The database without user and password. */
+function nameOf(url: string): string {
+  const { host, pathname } = URL.parse(url) ?? { host: "", pathname: "" };
+  return host + pathname;
 }
 
 /** What was said for people stays; a driver's error becomes something for people. The URL may have a password in it, and is left out. */
@@ -60,14 +87,18 @@ function notOpened(error: unknown): unknown {
   return new GatehouseError(ErrorReason.STORE_UNAVAILABLE, message, { cause: error instanceof GatehouseError ? error.cause : error });
 }
 
-function createStore(connections: Connections): Store {
+function createStore(connections: Connections, health: StoreHealth<FailureCause>): PostgresStore {
   const watch = createWatch(connections);
-  const commits = createCommits(connections, watch.tellOfChange);
+  const memory = createMemory();
+  const commits = createCommits(connections, memory, (outcome) => {
+    if (outcome === "written") health.worked();
+    watch.tellOfChange();
+  });
   const runWithHead = createHeadTransactions(connections, watch.tellOfChange);
-  const lists = createListMemory();
-  const deps = { reader: connections, commits, lists };
+  const deps = { reader: connections, commits, memory };
   const store = {
-    withFacts: createWithFacts(connections, lists),
+    isRemote: true as const,
+    withFacts: createWithFacts(connections, memory),
     ...createDecisions(deps),
     ...createEvents(deps),
     ...createFollowUps(runWithHead),
@@ -82,11 +113,14 @@ function createStore(connections: Connections): Store {
     ...createKeys(connections, watch),
     ...createAuditLog(connections),
     async check() {
-      await connections.run("UPDATE log_head SET checks = checks + 1");
+      await connections.run(touch);
+      health.worked();
     },
   };
-  return untilClosed(store, async () => {
+  const letGo = async () => {
+    health.stop();
     watch.close();
     await connections.close();
-  });
+  };
+  return { ...untilClosed(store, letGo), isUp: health.isUp, pressure: commits.pressure };
 }

@@ -1,7 +1,7 @@
 // Deleting what is old, in PostgreSQL: a walk over each log in its order, with a place in the database, so that its work depends on what has become old.
 import type { Retention, RetentionClass } from "../storage.ts";
-import type { RunWithHead } from "./head-transactions.ts";
 import type { Connection } from "./connections.ts";
+import type { RunWithHead } from "./head-transactions.ts";
 import { eventClass } from "./retention-classes.ts";
 import { toStoredJson } from "./stored-text.ts";
 

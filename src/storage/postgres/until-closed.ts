@@ -1,6 +1,9 @@
 // Keeps a store open for the calls that were begun before it is closed, and no others.
-import { storeUnavailable } from "../store-unavailable.ts";
+
 import type { Store } from "../storage.ts";
+import { storeUnavailable } from "../store-unavailable.ts";
+
+type Call = (...args: unknown[]) => unknown;
 
 /** What a store does, without being closed. */
 type OpenStore = Omit<Store, "close">;
@@ -10,9 +13,14 @@ export function untilClosed(store: OpenStore, letGo: () => Promise<void>): Store
   const begun = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
-  function guard(call: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  function guard(name: string, call: Call): Call {
     return (...args) => {
-      if (closing !== undefined) throw storeUnavailable(new Error("The store is closed."));
+      if (closing !== undefined) {
+        const closed = storeUnavailable(new Error("The store is closed."));
+        // Listening is no promise.
+        if (name.startsWith("on")) throw closed;
+        return Promise.reject(closed);
+      }
       const result = call(...args);
       if (!(result instanceof Promise)) return result;
       begun.add(result);
@@ -23,7 +31,7 @@ export function untilClosed(store: OpenStore, letGo: () => Promise<void>): Store
   }
 
   const guarded = Object.fromEntries(
-    Object.entries(store).map(([name, call]) => [name, guard(call as (...args: unknown[]) => unknown)]),
+    Object.entries(store).map(([name, member]) => [name, typeof member === "function" ? guard(name, member as Call) : member]),
   ) as unknown as OpenStore;
   return {
     ...guarded,

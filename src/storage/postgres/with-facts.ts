@@ -1,21 +1,22 @@
 // Asks facts without writing anything.
-import { storeUnavailable } from "../store-unavailable.ts";
+
 import type { Store } from "../storage.ts";
+import { storeUnavailable } from "../store-unavailable.ts";
 import { createUnderWay } from "../under-way.ts";
 import { createAsking } from "./asking.ts";
 import type { Reader } from "./connections.ts";
 import { createFacts } from "./facts.ts";
-import type { ListMemory } from "./list-memory.ts";
+import type { Memory } from "./memory.ts";
 
 /** How often one question may lead to others. */
 const maxRounds = 50;
 
 /** Creates the asking. */
-export function createWithFacts(reader: Reader, lists: ListMemory): Store["withFacts"] {
+export function createWithFacts(reader: Reader, memory: Memory): Store["withFacts"] {
   return async (nowMs, ask) => {
-    const asking = createAsking();
+    const asking = createAsking(memory);
     for (let round = 0; round < maxRounds; round += 1) {
-      const answer = run(() => ask(createFacts(nowMs, asking, lists, createUnderWay())));
+      const answer = run(() => ask(createFacts(nowMs, asking, memory, createUnderWay())));
       if (asking.isOpen()) await asking.fetch(reader);
       else if ("error" in answer) throw answer.error;
       else return answer.value;

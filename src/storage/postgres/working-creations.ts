@@ -88,7 +88,7 @@ export function createWorkingCreations(asking: Asking, { add, nextSeq, eventOf, 
     rowsOf,
     hasEvents(key) {
       const group = groups.get(...partsOf(key));
-      if (group !== undefined && group.added.values().some(hasEvent)) return true;
+      if (group?.added.values().some(hasEvent)) return true;
       return asking.ask("hasEvents", ...partsOf(key)) === true;
     },
     insert(key, row) {
@@ -99,7 +99,8 @@ export function createWorkingCreations(asking: Asking, { add, nextSeq, eventOf, 
       const place = placeOf({ standing, seq });
       const row = group.added.get(place);
       if (row !== undefined) group.added.delete(place);
-      else group.removed.set(place, { standing, seq, ask_time: null, lapse_time: null, event_seq: null, event_time: null, account_id: null });
+      else
+        group.removed.set(place, { standing, seq, ask_time: null, lapse_time: null, event_seq: null, event_time: null, account_id: null });
     },
     reserveName(appId, normalizedName, lapseMs, seq) {
       reserved.push({ app_id: appId, normalized_name: normalizedName, lapse_time: lapseMs, seq });

@@ -1,9 +1,9 @@
 // The rows of one batch: what its writes read, by asking, and what they have written, which those after them see.
 import type { AccountChange, AccountRecord } from "../account-merge.ts";
-import { type CountedAccountRow, recordOfRow } from "../account-rows.ts";
 import type { SaidFields } from "../account-revisions.ts";
-import { type MessageRecord, unknownMessage } from "../message-merge.ts";
+import { type CountedAccountRow, recordOfRow } from "../account-rows.ts";
 import { digestHex } from "../message-json.ts";
+import { type MessageRecord, unknownMessage } from "../message-merge.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
 import type { SubscriptionRecord } from "../subscription-merge.ts";
 import { createUnderWay, type UnderWay } from "../under-way.ts";
@@ -63,7 +63,8 @@ export interface WorkingRows extends WorkingCreations {
 
 /** Creates the rows of a batch, over what was read. */
 export function createWorkingRows(asking: Asking): WorkingRows {
-  const { position } = asking.head();
+  // Nothing is written before the questions are answered.
+  const position = asking.head()?.position ?? 0;
   let used = 0;
   let isFixed = false;
   const tables: Record<string, unknown[]> = {};

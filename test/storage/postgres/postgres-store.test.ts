@@ -1,7 +1,10 @@
 // The store in PostgreSQL: the contract of every store, and what only this one promises.
 import { afterAll, beforeAll } from "vitest";
 import { openPostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import type { Store } from "../../../src/storage/storage.ts";
 import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
+import type { OpenedStore } from "../conformance/opened-store.ts";
+import { replicasConformance } from "../conformance/replicas.ts";
 import { storeConformance } from "../conformance.ts";
 
 let server: PostgresServer;
@@ -14,8 +17,9 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-storeConformance("PostgreSQL", async () => {
+async function open(): Promise<OpenedStore> {
   const url = await server.takeDatabase();
+  const others: Store[] = [];
   let store = await openPostgresStore({ url });
   return {
     store,
@@ -24,9 +28,17 @@ storeConformance("PostgreSQL", async () => {
       store = await openPostgresStore({ url });
       return store;
     },
+    async openAnother() {
+      const another = await openPostgresStore({ url });
+      others.push(another);
+      return another;
+    },
     async destroy() {
-      await store.close();
+      for (const opened of [store, ...others]) await opened.close();
       server.giveBack(url);
     },
   };
-});
+}
+
+storeConformance("PostgreSQL", open);
+replicasConformance(open);

@@ -1,4 +1,4 @@
-// What is kept in memory of lists whose values rules go through: the values, and a number for them.
+// What is kept in memory of what was read: as long as it is not read anew, it is taken to be so still.
 
 /** When the unexpired entries of a list are the same: its version, and when an entry last expired. */
 export interface ListVersion {
@@ -13,17 +13,25 @@ export interface KnownValues extends ListVersion {
   values: string[];
 }
 
-/** Keeps the latest values of each list. */
-export interface ListMemory {
-  /** What is known of the list, be it so still or not. */
+/** Which versions the pointers point at; null: at none. */
+export interface PointedVersions {
+  live: string | null;
+  shadow: string | null;
+}
+
+/** Keeps the latest of what was read. */
+export interface Memory {
+  /** What is known of a list whose values rules go through, be it so still or not. */
   latest(list: string): KnownValues | undefined;
   keep(list: string, at: ListVersion, values: string[]): KnownValues;
   /** A number that is given once, for values that nobody knows yet: what is made of them is made anew the next time. */
   freshNumber(): number;
+  /** Where the pointers pointed last. */
+  pointed: PointedVersions;
 }
 
-/** Creates the memory, empty. */
-export function createListMemory(): ListMemory {
+/** Creates a memory of nothing. */
+export function createMemory(): Memory {
   const latest = new Map<string, KnownValues>();
   let last = 0;
   const freshNumber = () => {
@@ -38,5 +46,6 @@ export function createListMemory(): ListMemory {
       return known;
     },
     freshNumber,
+    pointed: { live: null, shadow: null },
   };
 }
