@@ -224,7 +224,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   });
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
-    inForce.live();
+    await inForce.upToDate(async () => inForce.live());
     await withinTime(store.check(), readyWithinMs);
   };
   const apiServer = createHttpServer(

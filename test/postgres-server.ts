@@ -30,6 +30,7 @@ const user = "gatehouse";
 /** Leaves a database as the migrations make it: quicker by far than to make one anew. */
 export const emptyDatabase = `
   DO $$ DECLARE t record; BEGIN
+    IF to_regclass('log_head') IS NULL THEN RETURN; END IF;
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('gatehouse_schema', 'log_head', 'follow_up_sweep',
         'lists', 'policies') LOOP
       EXECUTE format('DELETE FROM %I', t.tablename);
@@ -39,9 +40,9 @@ export const emptyDatabase = `
     FOR t IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' LOOP
       EXECUTE format('ALTER SEQUENCE %I RESTART', t.sequencename);
     END LOOP;
-  END $$;
-  UPDATE log_head SET epoch = 0, position = 0, earliest = 0, live_version = NULL, shadow_version = NULL, key_epoch = 0, checks = 0;
-  UPDATE follow_up_sweep SET abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0;`;
+    UPDATE log_head SET epoch = 0, position = 0, earliest = 0, live_version = NULL, shadow_version = NULL, key_epoch = 0, checks = 0;
+    UPDATE follow_up_sweep SET abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0;
+  END $$;`;
 
 /** Where the package for this platform has the programs. */
 async function findPrograms(): Promise<{ initdb: string; postgres: string }> {

@@ -14,7 +14,7 @@ export interface PoliciesInForce {
   shadow(stored?: StoredFacts): CompiledPolicy | undefined;
   /** Throws what `upToDate` waits for when the facts tell that another policy is live by now, which another process has activated. */
   assertLive(policy: CompiledPolicy, stored: StoredFacts): void;
-  /** Runs `ask`, and again with the policy that is live by then whenever `assertLive` has thrown in it. */
+  /** Runs `ask`, and again with the policy that is live by then whenever `assertLive` has thrown in it. Takes one up first while there is none. */
   upToDate<T>(ask: () => Promise<T>): Promise<T>;
   /**
    * Takes up what a pointer points at now; what is decided after this is decided by it. Rejects, and keeps what it had, when that text is not
@@ -64,6 +64,8 @@ export function createPoliciesInForce({ store, compile, onTakenUp }: PoliciesInF
 
   async function askUntilUpToDate<T>(ask: () => Promise<T>): Promise<T> {
     for (let times = 0; times < maxTakenUp; times += 1) {
+      // The first one may have been activated by another process.
+      if (inForce.live === undefined) await takeUpOnce("live").catch(throwNotUnderstood);
       try {
         return await ask();
       } catch (error) {

@@ -1,0 +1,151 @@
+// What the store does when PostgreSQL breaks, on a server of its own that forces everything to disk.
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
+import { append, appendAsIs, expectReason, factsAt } from "../conformance/opened-store.ts";
+import { appId, baseMs, roomOf, sampleDecision } from "../samples.ts";
+
+let server: PostgresServer;
+let url: string;
+let store: PostgresStore;
+let failures: string[];
+
+beforeAll(async () => {
+  server = await startPostgres([]);
+}, 60_000);
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+beforeEach(async () => {
+  url = await server.takeDatabase();
+  failures = [];
+  store = await openPostgresStore({ url, onFailure: (cause) => void failures.push(cause) });
+});
+
+afterEach(async () => {
+  await store.close();
+  server.giveBack(url);
+});
+
+describe("a server that crashes", () => {
+  it("loses nothing that was answered and doubles nothing, and the store goes on with it when it is there again", async () => {
+    const answered = new Map<string, string>();
+    let running = true;
+    const append = async (writer: number) => {
+      for (let i = 0; running; i += 1) {
+        const requestId = `${writer} ${i}`;
+        // A write that rejects may be on disk: it is repeated until it is answered.
+        await vi.waitUntil(
+          async () => {
+            const result = await appendAsIs(store, sampleDecision({ requestId })).catch(() => undefined);
+            if (result !== undefined && result.kind !== "reused") answered.set(requestId, result.decision.decisionId);
+            return result !== undefined;
+          },
+          { timeout: 15_000, interval: 20 },
+        );
+      }
+    };
+    const writing = Array.from({ length: 8 }, (_, writer) => append(writer));
+    for (let crash = 1; crash <= 3; crash += 1) {
+      await vi.waitUntil(() => answered.size > crash * 100, { timeout: 15_000 });
+      await server.kill();
+      await vi.waitUntil(() => !store.isUp(), { timeout: 15_000 });
+      await server.start();
+    }
+    await vi.waitUntil(() => answered.size > 500, { timeout: 15_000 });
+    running = false;
+    await Promise.all(writing);
+    const { changes } = await store.readChanges(0, {}, 100_000);
+    const onDisk = new Map(
+      changes
+        .map((change) => change.kind === "decision" && [change.decision.requestId, change.decision.decisionId])
+        .filter((pair) => pair !== false) as [string, string][],
+    );
+    expect(changes).toHaveLength(answered.size);
+    expect(onDisk).toEqual(answered);
+    expect(failures).toContain("unreachable");
+  }, 60_000);
+
+  it("fails calls with STORE_UNAVAILABLE while it is away, and is seen to be back by the store itself", async () => {
+    await append(store, sampleDecision());
+    await server.kill();
+    await expectReason(() => appendAsIs(store, sampleDecision()), ErrorReason.STORE_UNAVAILABLE);
+    await expectReason(() => store.getDecision("dec-000000000001"), ErrorReason.STORE_UNAVAILABLE);
+    await expectReason(() => store.check(), ErrorReason.STORE_UNAVAILABLE);
+    expect(store.isUp()).toBe(false);
+    await server.start();
+    await vi.waitUntil(() => store.isUp(), { timeout: 15_000 });
+    expect(await store.getDecision("dec-000000000001")).toBeDefined();
+  }, 60_000);
+});
+
+describe("a server that takes no writes", () => {
+  it("serves reads, and writes again as soon as it takes them", async () => {
+    await append(store, sampleDecision(), { creation: roomOf("ann", "News") });
+    await server.run("ALTER SYSTEM SET default_transaction_read_only = on");
+    await server.run("SELECT pg_reload_conf()");
+    await vi.waitUntil(
+      () =>
+        appendAsIs(store, sampleDecision()).then(
+          () => false,
+          () => true,
+        ),
+      { timeout: 15_000 },
+    );
+    expect(failures).toContain("readonly");
+    expect(store.isUp()).toBe(false);
+    expect(await factsAt(store, baseMs, (facts) => facts.liveAccounts(appId, "ann"))).toBe(1);
+    await server.run("ALTER SYSTEM RESET default_transaction_read_only");
+    await server.run("SELECT pg_reload_conf()");
+    await vi.waitUntil(() => store.isUp(), { timeout: 15_000 });
+    await append(store, sampleDecision());
+  }, 60_000);
+});
+
+describe("connections that are cut", () => {
+  it("are made anew", async () => {
+    for (let round = 0; round < 5; round += 1) {
+      await append(store, sampleDecision());
+      await server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'");
+      // The first calls may meet the connections that are dead.
+      await vi.waitUntil(
+        () =>
+          store.check().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 15_000 },
+      );
+    }
+    expect(await store.latestPosition()).toBe(5);
+  }, 60_000);
+});
+
+describe("a lock that somebody holds", () => {
+  it("is waited for, and then everything goes on", async () => {
+    const holder = new pg.Client({ connectionString: url });
+    await holder.connect();
+    await holder.query("BEGIN; UPDATE log_head SET checks = checks + 1");
+    const writes = Array.from({ length: 20 }, () => append(store, sampleDecision()));
+    // Reads wait for nobody.
+    expect(await store.latestPosition()).toBe(0);
+    await holder.query("COMMIT");
+    await holder.end();
+    expect(new Set(await Promise.all(writes)).size).toBe(20);
+  }, 60_000);
+
+  it("fails writes with STORE_UNAVAILABLE when it is held for too long", async () => {
+    const holder = new pg.Client({ connectionString: url });
+    await holder.connect();
+    await holder.query("BEGIN; UPDATE log_head SET checks = checks + 1");
+    await expectReason(() => appendAsIs(store, sampleDecision()), ErrorReason.STORE_UNAVAILABLE);
+    expect(failures).toContain("slow");
+    await holder.query("ROLLBACK");
+    await holder.end();
+    await append(store, sampleDecision());
+  }, 60_000);
+});
