@@ -1,5 +1,10 @@
 // The function that answers questions, as the first migration makes it: many questions of many kinds, all from one moment, in one round trip.
 
+/*
+ * Plans are made when tables may still be empty, and stay: where several indexes could answer, all but the right one are ruled out by `+ 0` and the
+ * like, which no index fits.
+ */
+
 /** For each kind of question an expression of its answer. `a` is the JSON array of its arguments; no answer is JSON's null. */
 const answers = {
   /** [list, value]: when the entry expires, 0 for never; null when it is not on the list. */
@@ -12,12 +17,12 @@ const answers = {
   listValues: `(SELECT jsonb_agg(value ORDER BY value) FROM list_entries
     WHERE list_id = (SELECT list_id FROM lists WHERE name = a->>0) AND (expire_time IS NULL OR expire_time > (a->>1)::bigint))`,
   /** [app, owner, now]: live accounts and rooms that stand. */
-  liveAccounts: `(SELECT count(*) FROM accounts WHERE app_id = (a->>0)::bigint AND owner = a->>1 AND state = 1)
+  liveAccounts: `(SELECT count(*) FROM accounts WHERE app_id + 0 = (a->>0)::bigint AND owner = a->>1 AND state = 1)
     + (SELECT count(*) FROM creations
         WHERE app_id = (a->>0)::bigint AND owner = a->>1 AND standing = 1 AND lapse_time > (a->>2)::bigint)`,
   /** [app, normalized name, now]. */
-  nameInUse: `(EXISTS (SELECT 1 FROM accounts WHERE app_id = (a->>0)::bigint AND normalized_name = a->>1 AND state = 1)
-    OR EXISTS (SELECT 1 FROM reserved_names WHERE app_id = (a->>0)::bigint AND normalized_name = a->>1 AND lapse_time > (a->>2)::bigint))`,
+  nameInUse: `(EXISTS (SELECT 1 FROM accounts WHERE app_id + 0 = (a->>0)::bigint AND normalized_name = a->>1 AND state = 1)
+    OR EXISTS (SELECT 1 FROM reserved_names WHERE app_id = (a->>0)::bigint AND normalized_name = a->>1 AND lapse_time + 0 > (a->>2)::bigint))`,
   /** [app, user]. */
   subscriptionCount: "(SELECT count FROM subscription_counts WHERE app_id = (a->>0)::bigint AND subscriber = a->>1)",
   /** [app, account]. */
@@ -57,7 +62,7 @@ const answers = {
     FROM decisions WHERE seq = (a->>0)::bigint)`,
   /** [event, kind]: the open cases, each with its app and account. */
   openCasesOfEvent: `(SELECT jsonb_agg(jsonb_build_array(seq, app_id, account_id) ORDER BY seq) FROM cases
-    WHERE event_seq = (a->>0)::bigint AND kind = (a->>1)::integer AND close_time IS NULL)`,
+    WHERE event_seq = (a->>0)::bigint AND kind = (a->>1)::integer AND coalesce(close_time, -1) = -1)`,
 } as const;
 
 /** A kind of question. */

@@ -122,10 +122,10 @@ export const createTables = `
     messages_withdrawn bigint NOT NULL,
     PRIMARY KEY (app_id, account_id)
   );
-  CREATE INDEX accounts_by_owner ON accounts (app_id, owner, state, account_id);
-  CREATE INDEX accounts_by_normalized_name ON accounts (app_id, normalized_name, state, account_id);
+  CREATE INDEX accounts_by_owner ON accounts (owner, state, app_id, account_id);
+  CREATE INDEX accounts_by_normalized_name ON accounts (normalized_name, state, app_id, account_id);
   CREATE INDEX accounts_by_name ON accounts (app_id, name, account_id);
-  CREATE INDEX accounts_by_last_event ON accounts (app_id, last_event_time, account_id);
+  CREATE INDEX accounts_by_last_event ON accounts (app_id, last_event_time, account_id) WHERE last_event_time IS NOT NULL;
   CREATE INDEX accounts_destroyed ON accounts (app_id, account_id) WHERE state = 2;
   -- What each event said of its account's own fields; NULL: nothing. It outlives the event.
   CREATE TABLE account_changes (
