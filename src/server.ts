@@ -123,7 +123,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const metrics = createMetrics(version);
   const tls = loadTls({ webhook: config.webhook.tls, api: config.api.tls, grpc: config.grpc.tls });
   const reports = createReports(metrics, log, now);
-  const store = await openStore(config, log, metrics);
+  const { store, background } = await openStore(config, log, metrics);
   closers.push(() => store.close());
 
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
@@ -143,7 +143,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const waits = { reservationMs: config.reservationSeconds * 1000, followUpMs: config.followUpSeconds * 1000 };
   closers.push(
     startFollowUpSweep({
-      store,
+      store: background,
       ...waits,
       now,
       after: callAfter,
@@ -271,7 +271,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const webhook = await open("webhook", webhookServer, config.webhook.limits.maxConnections, drainHttp(webhookServer));
   grpcDoor.setServing(true);
 
-  closers.push(startRetention({ store, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
+  closers.push(startRetention({ store: background, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
 
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {

@@ -16,6 +16,7 @@ import { adviceByCause, type FailureCause } from "./failure-causes.ts";
 import { createFeed } from "./feed.ts";
 import { createFollowUps } from "./follow-ups.ts";
 import { createHeadTransactions } from "./head-transactions.ts";
+import { startKeeper } from "./keeper.ts";
 import { createKeys } from "./keys.ts";
 import { createLists } from "./lists.ts";
 import { createMemory } from "./memory.ts";
@@ -42,6 +43,8 @@ export interface PostgresStoreOptions {
 export interface PostgresStore extends Store {
   /** Whether the latest write was done. While it was not, writing is tried every second. */
   isUp(): boolean;
+  /** Whether this process, of all over the database, is the one that does what goes on in the background. */
+  isKeeper(): boolean;
   /** How many writes wait to be committed, and about how many bytes they hold. */
   pressure(): { waiting: number; waitingBytes: number };
 }
@@ -117,10 +120,12 @@ function createStore(connections: Connections, health: StoreHealth<FailureCause>
       health.worked();
     },
   };
+  const keeper = startKeeper(connections);
   const letGo = async () => {
+    await keeper.close();
     health.stop();
     watch.close();
     await connections.close();
   };
-  return { ...untilClosed(store, letGo), isUp: health.isUp, pressure: commits.pressure };
+  return { ...untilClosed(store, letGo), isUp: health.isUp, isKeeper: keeper.isKeeper, pressure: commits.pressure };
 }

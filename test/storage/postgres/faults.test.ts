@@ -149,3 +149,32 @@ describe("a lock that somebody holds", () => {
     await append(store, sampleDecision());
   }, 60_000);
 });
+
+describe("the keeper of several processes", () => {
+  /** The process of the server that holds the keeper's lock. */
+  async function holder(): Promise<number | undefined> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const sql =
+      "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    const { rows } = await client.query<{ pid: number }>(sql);
+    await client.end();
+    return rows[0]?.pid;
+  }
+
+  it("is one of them, and another one when it is closed or loses its connection", async () => {
+    const others = await Promise.all([1, 2].map(() => openPostgresStore({ url })));
+    const stores = [store, ...others];
+    const keepers = () => stores.filter(({ isKeeper }) => isKeeper());
+    await vi.waitUntil(() => keepers().length === 1, { timeout: 15_000 });
+    const [first] = keepers();
+    await first?.close();
+    await vi.waitUntil(() => keepers().length === 1, { timeout: 15_000 });
+    expect(keepers()).not.toContain(first);
+    const before = await holder();
+    await server.run(`SELECT pg_terminate_backend(${before})`);
+    await vi.waitUntil(async () => ![undefined, before].includes(await holder()), { timeout: 15_000 });
+    await vi.waitUntil(() => keepers().length === 1, { timeout: 15_000 });
+    for (const other of others) await other.close();
+  }, 60_000);
+});
