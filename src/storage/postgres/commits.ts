@@ -4,6 +4,7 @@ import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { type Asking, createAsking } from "./asking.ts";
+import { type CommitOutcomes, createCommitOutcomes } from "./commit-outcome.ts";
 import { type Connections, isMoved, isRefused, type Reader } from "./connections.ts";
 import type { Memory } from "./memory.ts";
 import { toStoredJson } from "./stored-text.ts";
@@ -62,12 +63,13 @@ const maxFreeAttempts = 3;
 /** How often a batch may ask something new. Answers lead to few further questions. */
 const maxRounds = 50;
 
-const callCommit = "SELECT gatehouse_commit(?, ?, ?, ?, ?::jsonb, ?, ?::jsonb) AS moved_by";
+const callCommit = "SELECT gatehouse_commit(?, ?, ?, ?, ?::jsonb, ?, ?::jsonb, ?, ?) AS moved_by";
 const lockHead = "UPDATE log_head SET epoch = epoch + 1";
 
 /** Creates the queue. `onCommitted` is called after each batch, before its promises settle. */
 export function createCommits(connections: Connections, memory: Memory, onCommitted: (outcome: "written" | "unknown") => void): Commits {
   const waiting = createWaitingWrites<PendingCommit>(({ how }) => how.bytes);
+  const outcomes = createCommitOutcomes(connections);
   let isRunning = false;
 
   async function run(): Promise<void> {
@@ -79,7 +81,7 @@ export function createCommits(connections: Connections, memory: Memory, onCommit
 
   async function settle(batch: PendingCommit[]): Promise<void> {
     try {
-      const { results, asking, movedBy } = await commitBatch(connections, memory, batch);
+      const { results, asking, movedBy } = await commitBatch(connections, outcomes, memory, batch);
       const position = asking.head()?.position ?? 0;
       const at = (seq: number) => (seq > position ? seq + movedBy : seq);
       onCommitted("written");
@@ -123,12 +125,35 @@ function decisionsFirst(a: PendingCommit, b: PendingCommit): number {
   return Number(b.how.isDecision) - Number(a.how.isDecision);
 }
 
-async function commitBatch(connections: Connections, memory: Memory, batch: readonly PendingCommit[]): Promise<Outcome> {
-  const asking = createAsking(memory);
+/** A batch on its way: its number, and what its writes came to when they ran last. */
+interface Sending {
+  batch: number;
+  committer: string;
+  prepared: Omit<Outcome, "movedBy"> | undefined;
+}
+
+async function commitBatch(
+  connections: Connections,
+  outcomes: CommitOutcomes,
+  memory: Memory,
+  writes: readonly PendingCommit[],
+): Promise<Outcome> {
+  const sending: Sending = { batch: outcomes.nextBatch(), committer: outcomes.committer, prepared: undefined };
+  try {
+    return await send(connections, createAsking(memory), sending, writes);
+  } catch (error) {
+    const { prepared } = sending;
+    const movedBy = prepared && (await outcomes.find(sending.batch, error));
+    if (prepared === undefined || movedBy === undefined) throw error;
+    return { ...prepared, movedBy };
+  }
+}
+
+async function send(connections: Connections, asking: Asking, sending: Sending, writes: readonly PendingCommit[]): Promise<Outcome> {
   for (let attempt = 0; attempt < maxFreeAttempts; attempt += 1) {
     if (attempt > 0) await asking.fetch(connections);
     try {
-      return await writeOnce(connections, asking, batch);
+      return await writeOnce(connections, asking, sending, writes);
     } catch (error) {
       if (!isMoved(error)) throw error;
     }
@@ -137,15 +162,15 @@ async function commitBatch(connections: Connections, memory: Memory, batch: read
   return connections.transaction(async (connection) => {
     await connection.run(lockHead);
     await asking.fetch(connection);
-    return writeOnce(connection, asking, batch);
+    return writeOnce(connection, asking, sending, writes);
   });
 }
 
 /** Runs the writes until all that they ask is answered, and writes their rows. */
-async function writeOnce(reader: Reader, asking: Asking, batch: readonly PendingCommit[]): Promise<Outcome> {
+async function writeOnce(reader: Reader, asking: Asking, sending: Sending, writes: readonly PendingCommit[]): Promise<Outcome> {
   for (let round = 0; round < maxRounds; round += 1) {
     const rows = createWorkingRows(asking);
-    const results = batch.map(({ write }) => runWrite(write, rows));
+    const results = writes.map(({ write }) => runWrite(write, rows));
     if (asking.isOpen()) {
       await asking.fetch(reader);
       continue;
@@ -154,7 +179,9 @@ async function writeOnce(reader: Reader, asking: Asking, batch: readonly Pending
     if (Object.keys(written).length === 0) return { results, asking, movedBy: 0 };
     const { epoch = 0, position = 0 } = asking.head() ?? {};
     const { questions, digest } = asking.asked();
-    const values = [epoch, position, used, isFixed, questions, digest, toStoredJson(written)];
+    sending.prepared = { results, asking };
+    const { committer, batch } = sending;
+    const values = [epoch, position, used, isFixed, questions, digest, toStoredJson(written), committer, batch];
     // A single statement is a transaction of its own.
     const row = await reader.get<{ moved_by: number }>(callCommit, ...values);
     return { results, asking, movedBy: row?.moved_by ?? 0 };

@@ -103,7 +103,7 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
   }
 
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch(throwMarked);
+    const client = await pool.connect().catch(throwUnsent);
     // While it is in use, the failure of what it runs says enough.
     client.on("error", ignore);
     let isBroken = false;
@@ -172,12 +172,30 @@ interface Statement {
 /** On errors that come from the driver, so that mistakes of callers within a transaction stay as they are. */
 const driverMark = Symbol("driver");
 
+/** On errors of getting a connection: nothing was sent. */
+const unsentMark = Symbol("unsent");
+
 function isDriverError(error: unknown): boolean {
   return error instanceof Error && driverMark in error;
 }
 
 function throwMarked(error: unknown): never {
   throw error instanceof Error && !(error instanceof GatehouseError) ? Object.assign(error, { [driverMark]: true }) : error;
+}
+
+function throwUnsent(error: unknown): never {
+  if (error instanceof Error) Object.assign(error, { [unsentMark]: true });
+  throwMarked(error);
+}
+
+/** Whether a failed statement has surely changed nothing: the server has refused it, or it was never sent. */
+export function isAnswered(error: unknown): boolean {
+  const cause = causeOf(error);
+  return sqlStateOf(cause) !== undefined || (cause instanceof Error && unsentMark in cause) || !isDriverError(cause);
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof GatehouseError && error.reason === ErrorReason.STORE_UNAVAILABLE ? error.cause : error;
 }
 
 /** The server's code for an error; undefined when the error is not the server's. */
@@ -193,8 +211,7 @@ export function isMoved(error: unknown): boolean {
 
 /** Whether the server has refused a statement for what is in it, and not because something failed. */
 export function isRefused(error: unknown): boolean {
-  const cause = error instanceof GatehouseError && error.reason === ErrorReason.STORE_UNAVAILABLE ? error.cause : error;
-  return /^(22|23|54)/.test(sqlStateOf(cause) ?? "");
+  return /^(22|23|54)/.test(sqlStateOf(causeOf(error)) ?? "");
 }
 
 function ignore(): void {}

@@ -51,6 +51,9 @@ export interface PostgresStore extends Store {
 
 const defaultMaxConnections = 10;
 
+/** How many of them are for facts and commits alone, so that no listing keeps a decision waiting. */
+const decidingConnections = 3;
+
 /**
  * Opens the store in a PostgreSQL database, of version 15 or later. Rejects with STORE_UNAVAILABLE when it cannot be reached, when a newer Gatehouse has made it, or when
  * it cannot keep every text.
@@ -62,7 +65,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     health.worked();
   };
   const health = createStoreHealth({ database: nameOf(url), adviceByCause, logger, onFailure, probe });
-  const connections = createConnections({ url, maxConnections, health });
+  const connections = createConnections({ url, maxConnections: Math.max(2, maxConnections - decidingConnections), health });
   try {
     await connections.withClient((client) => migrate(client));
   } catch (error) {
@@ -70,7 +73,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     await connections.close();
     throw notOpened(error);
   }
-  return createStore(connections, health);
+  const deciding = createConnections({ url, maxConnections: decidingConnections, health });
+  return createStore({ connections, deciding }, health);
 }
 
 /** Writes something that means nothing. */
@@ -90,10 +94,13 @@ function notOpened(error: unknown): unknown {
   return new GatehouseError(ErrorReason.STORE_UNAVAILABLE, message, { cause: error instanceof GatehouseError ? error.cause : error });
 }
 
-function createStore(connections: Connections, health: StoreHealth<FailureCause>): PostgresStore {
+function createStore(
+  { connections, deciding }: { connections: Connections; deciding: Connections },
+  health: StoreHealth<FailureCause>,
+): PostgresStore {
   const watch = createWatch(connections);
   const memory = createMemory();
-  const commits = createCommits(connections, memory, (outcome) => {
+  const commits = createCommits(deciding, memory, (outcome) => {
     if (outcome === "written") health.worked();
     watch.tellOfChange();
   });
@@ -101,7 +108,7 @@ function createStore(connections: Connections, health: StoreHealth<FailureCause>
   const deps = { reader: connections, commits, memory };
   const store = {
     isRemote: true as const,
-    withFacts: createWithFacts(connections, memory),
+    withFacts: createWithFacts(deciding, memory),
     ...createDecisions(deps),
     ...createEvents(deps),
     ...createFollowUps(runWithHead),
@@ -125,7 +132,7 @@ function createStore(connections: Connections, health: StoreHealth<FailureCause>
     await keeper.close();
     health.stop();
     watch.close();
-    await connections.close();
+    await Promise.all([connections.close(), deciding.close()]);
   };
   return { ...untilClosed(store, letGo), isUp: health.isUp, isKeeper: keeper.isKeeper, pressure: commits.pressure };
 }

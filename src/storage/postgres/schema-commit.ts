@@ -3,14 +3,15 @@
 /**
  * `gatehouse_commit(...)` locks the head of the log and writes the rows of a batch. They were made of answers that were read at `seen_epoch`; when
  * others have committed since, the questions are asked again, and when the answers are others now, or the rows name numbers in texts, it raises GH001 and nothing
- * is written. Sequence numbers after `seen_position` are new ones: they are moved to where the log ends by now. Returns by how far.
+ * is written. With the rows it leaves the batch's number, by which its sender finds out what became of it when the answer is lost. Sequence numbers after `seen_position` are new ones: they are moved to where the log ends by now. Returns by how far.
  */
 export const createCommit = `
   CREATE FUNCTION gatehouse_moved(seq bigint, seen_position bigint, by bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
     'SELECT CASE WHEN seq > seen_position THEN seq + by ELSE seq END';
 
   CREATE FUNCTION gatehouse_commit(
-    seen_epoch bigint, seen_position bigint, used integer, is_fixed boolean, questions jsonb, seen_answers text, r jsonb
+    seen_epoch bigint, seen_position bigint, used integer, is_fixed boolean, questions jsonb, seen_answers text, r jsonb,
+    by_committer text, batch_number bigint
   ) RETURNS bigint LANGUAGE plpgsql AS $function$
   DECLARE
     head log_head;
@@ -178,6 +179,8 @@ export const createCommit = `
         FROM jsonb_to_recordset(r->'openCaseCounts') AS o(kind integer, more bigint)
         ON CONFLICT (kind) DO UPDATE SET count = c.count + excluded.count;
     END IF;
+    INSERT INTO committers AS c (committer, batch, moved_by) VALUES (by_committer, batch_number, m)
+      ON CONFLICT (committer) DO UPDATE SET batch = excluded.batch, moved_by = excluded.moved_by;
     RETURN m;
   END $function$;
 `;

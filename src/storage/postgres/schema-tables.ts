@@ -23,6 +23,12 @@ export const createTables = `
   ) WITH (fillfactor = 10);
   INSERT INTO log_head VALUES (1, 0, 0, 0, NULL, NULL, 0, 0);
 
+  CREATE TABLE committers ( -- the latest batch of each process
+    committer ${text} PRIMARY KEY,
+    batch bigint NOT NULL,
+    moved_by bigint NOT NULL -- by how far its new sequence numbers were moved
+  ) WITH (fillfactor = 50);
+
   CREATE TABLE policies (
     policy_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version ${text} NOT NULL UNIQUE,

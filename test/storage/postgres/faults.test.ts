@@ -123,6 +123,27 @@ describe("connections that are cut", () => {
     }
     expect(await store.latestPosition()).toBe(5);
   }, 60_000);
+
+  it("in the middle of writes leave it known which of them are on disk: all that were answered, and no others", async () => {
+    const answered: string[] = [];
+    let running = true;
+    const writing = Array.from({ length: 8 }, async () => {
+      while (running) {
+        const result = await appendAsIs(store, sampleDecision()).catch(() => undefined);
+        if (result?.kind === "appended") answered.push(result.decision.decisionId);
+      }
+    });
+    for (let round = 0; round < 40; round += 1) {
+      const before = answered.length;
+      await vi.waitUntil(() => answered.length > before + 20, { timeout: 15_000, interval: 5 });
+      await server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'");
+    }
+    running = false;
+    await Promise.all(writing);
+    const { changes } = await store.readChanges(0, {}, 1_000_000);
+    const onDisk = changes.map((change) => change.kind === "decision" && change.decision.decisionId);
+    expect(answered.toSorted()).toEqual(onDisk);
+  }, 60_000);
 });
 
 describe("a lock that somebody holds", () => {
