@@ -1,4 +1,7 @@
 // What the store does when PostgreSQL breaks, on a server of its own that forces everything to disk.
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
@@ -124,27 +127,62 @@ describe("connections that are cut", () => {
     expect(await store.latestPosition()).toBe(5);
   }, 60_000);
 
-  it("in the middle of writes leave it known which of them are on disk: all that were answered, and no others", async () => {
+  it("when the server has done what it was asked leave it known which writes are on disk: all that were answered, and no others", async () => {
+    await using proxy = await startProxy(url);
+    const far = await openPostgresStore({ url: proxy.url });
     const answered: string[] = [];
     let running = true;
     const writing = Array.from({ length: 8 }, async () => {
       while (running) {
-        const result = await appendAsIs(store, sampleDecision()).catch(() => undefined);
+        const result = await appendAsIs(far, sampleDecision()).catch(() => undefined);
         if (result?.kind === "appended") answered.push(result.decision.decisionId);
       }
     });
     for (let round = 0; round < 40; round += 1) {
       const before = answered.length;
       await vi.waitUntil(() => answered.length > before + 20, { timeout: 15_000, interval: 5 });
-      await server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'");
+      proxy.loseAnswer();
     }
     running = false;
     await Promise.all(writing);
+    await far.close();
     const { changes } = await store.readChanges(0, {}, 1_000_000);
     const onDisk = changes.map((change) => change.kind === "decision" && change.decision.decisionId);
     expect(answered.toSorted()).toEqual(onDisk);
   }, 60_000);
 });
+
+/** Stands between a store and the server, and can lose an answer: with it goes the connection. */
+async function startProxy(target: string): Promise<AsyncDisposable & { url: string; loseAnswer(): void }> {
+  const { searchParams, pathname, username } = new URL(target);
+  let isLosing = false;
+  const proxy = createServer((near) => {
+    const far = connect(join(searchParams.get("host") ?? "", ".s.PGSQL.5432"));
+    near.pipe(far);
+    far.on("data", (answer) => {
+      if (isLosing) {
+        isLosing = false;
+        near.destroy();
+      } else near.write(answer);
+    });
+    for (const [one, other] of [[near, far] as const, [far, near] as const]) {
+      one.on("error", () => {});
+      one.on("close", () => other.destroy());
+    }
+  });
+  proxy.listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const { port } = proxy.address() as AddressInfo;
+  return {
+    url: `postgres://${username}@127.0.0.1:${port}${pathname}`,
+    loseAnswer() {
+      isLosing = true;
+    },
+    async [Symbol.asyncDispose]() {
+      proxy.close();
+    },
+  };
+}
 
 describe("a lock that somebody holds", () => {
   it("is waited for, and then everything goes on", async () => {
