@@ -19,6 +19,8 @@ export interface Head {
 export interface Asking {
   /** The answer; undefined when it is not there yet, which is noted. */
   ask(kind: QuestionKind, ...args: Argument[]): unknown;
+  /** The answer if it is there; asks nothing. */
+  peek(kind: QuestionKind, ...args: Argument[]): unknown;
   /** Whether something was asked since the last answers that they do not answer, or nothing was answered yet. */
   isOpen(): boolean;
   /** Asks all questions, old and new ones, in one round trip. */
@@ -45,7 +47,7 @@ interface AnswersRow {
 }
 
 // One statement sees one moment, and so does a function that it calls, when that is stable.
-const selectAnswers = `SELECT epoch, position, live_version, shadow_version, answers::text AS answers, md5(answers::text) AS digest
+const selectAnswers = `SELECT epoch, position, live_version, shadow_version, answers, md5(answers) AS digest
   FROM log_head, gatehouse_answers(?::jsonb) AS answers`;
 
 /** Creates questions; none is asked at first. What is read of pointers is kept in `memory`. */
@@ -72,6 +74,11 @@ export function createAsking(memory: Pick<Memory, "pointed">): Asking {
       const answer = ofKind.answers[place];
       if (answer === undefined) isOpen = true;
       return answer;
+    },
+    peek(kind, ...args) {
+      const ofKind = byKind.get(kind);
+      const place = ofKind?.places.get(JSON.stringify(args));
+      return place === undefined ? undefined : ofKind?.answers[place];
     },
     isOpen: () => isOpen,
     async fetch(reader) {

@@ -21,8 +21,11 @@ export function createFacts(nowMs: number, asking: Asking, memory: Memory, under
     if (answer === null) return null;
     const latest = memory.latest(list);
     // Until the version is answered, the list is taken to be as it was.
-    if (answer === undefined || latest === undefined) return latest;
-    return latest.version === answer[0] && latest.lastExpiryMs === answer[1] ? latest : undefined;
+    if (answer === undefined) return latest;
+    const [version, lastExpiryMs] = answer;
+    if (latest?.version === version && latest.lastExpiryMs === lastExpiryMs) return latest;
+    const values = asking.peek("listValues", list, nowMs) as string[] | null | undefined;
+    return values === undefined ? undefined : memory.keep(list, { version, lastExpiryMs }, values ?? []);
   }
 
   return {
@@ -38,11 +41,8 @@ export function createFacts(nowMs: number, asking: Asking, memory: Memory, under
 
     listValues(list) {
       const known = knownValues(list);
-      if (known !== undefined) return known === null ? [] : [...known.values];
-      const values = asking.ask("listValues", list, nowMs) as string[] | null | undefined;
-      const version = asking.ask("listVersion", list, nowMs) as [number, number | null] | null | undefined;
-      if (values === undefined || !version) return [];
-      return [...memory.keep(list, { version: version[0], lastExpiryMs: version[1] }, values ?? []).values];
+      if (known === undefined) asking.ask("listValues", list, nowMs);
+      return [...(known?.values ?? [])];
     },
 
     liveAccounts: (appId, owner) => count(asking.ask("liveAccounts", appId, owner, nowMs)) + underWay.reservedBy(appId, owner, nowMs),

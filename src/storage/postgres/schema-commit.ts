@@ -21,7 +21,7 @@ export const createCommit = `
     UPDATE log_head SET epoch = epoch + 1, position = position + used RETURNING * INTO head;
     m := head.position - used - p;
     IF head.epoch <> seen_epoch + 1 THEN
-      IF (is_fixed AND m <> 0) OR seen_answers IS DISTINCT FROM md5(gatehouse_answers(questions)::text) THEN
+      IF (is_fixed AND m <> 0) OR seen_answers IS DISTINCT FROM md5(gatehouse_answers(questions)) THEN
         RAISE EXCEPTION 'what was read is not so any more' USING ERRCODE = 'GH001';
       END IF;
     END IF;
