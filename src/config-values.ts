@@ -134,11 +134,24 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
+/** A path to an SQLite file, or the URL of a PostgreSQL database. */
 export function readDatabase(value: unknown): string {
-  const path = nonEmptyText(value);
-  if (/^[a-z][a-z0-9+]*:\/\//i.test(path))
-    throw new Invalid("only a path to an SQLite file is understood by this version, such as data/gatehouse.db.");
-  return path;
+  const database = nonEmptyText(value);
+  if (isPostgresUrl(database)) {
+    const url = URL.parse(database);
+    // Many passwords have characters that a URL must escape. It is not repeated here, because it may have a password in it.
+    if (url === null) throw new Invalid("is no URL: special characters of a password are written as %23 for #, %40 for @ and so on.");
+    if (url.pathname.length < 2) throw new Invalid("names no database: postgres://user:password@host:5432/database.");
+    return database;
+  }
+  if (/^[a-z][a-z0-9+]*:\/\//i.test(database))
+    throw new Invalid("must be a path to an SQLite file, such as data/gatehouse.db, or postgres://user:password@host:5432/database.");
+  return database;
+}
+
+/** Whether it is the URL of a PostgreSQL database, and not a path. */
+export function isPostgresUrl(database: string): boolean {
+  return /^postgres(?:ql)?:\/\//i.test(database);
 }
 
 /** Text, or undefined for none. */

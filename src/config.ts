@@ -128,7 +128,8 @@ export const settings = {
     key: "database",
     env: "GATEHOUSE_DATABASE",
     default: "data/gatehouse.db",
-    meaning: "The SQLite file that keeps everything; made when it is not there.",
+    meaning:
+      "What keeps everything: an SQLite file, made when it is not there, or `postgres://user:password@host:port/database`, which any number of processes may share.",
     read: readDatabase,
   },
   policy: {

@@ -46,6 +46,7 @@ import { createShadowTrial } from "./moderation/shadow-trial.ts";
 import { undeclaredSignals } from "./moderation/undeclared-signals.ts";
 import { createOpenListener } from "./open-listener.ts";
 import { openSignals } from "./open-signals.ts";
+import { openStore } from "./open-store.ts";
 import type { CompiledPolicy } from "./policy/compile.ts";
 import { checkEntry } from "./policy/list-matchers.ts";
 import { createAppLimit, createRateLimit } from "./rate-limit.ts";
@@ -74,10 +75,9 @@ import { createLocalDoor } from "./rpc/local-door.ts";
 import { readMethodAccess } from "./rpc/method-access.ts";
 import { createModerationService } from "./rpc/moderation-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
-import { openSqliteStore, type SqliteStore } from "./storage/sqlite/sqlite-store.ts";
 import { createErasureReports } from "./telemetry/erasure-reports.ts";
 import { createBurstGate, type Logger } from "./telemetry/logger.ts";
-import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
 import { burstQuietMs, createReports } from "./telemetry/reports.ts";
 import { createRetentionReports } from "./telemetry/retention-reports.ts";
 import { version } from "./version.ts";
@@ -123,11 +123,10 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const metrics = createMetrics(version);
   const tls = loadTls({ webhook: config.webhook.tls, api: config.api.tls, grpc: config.grpc.tls });
   const reports = createReports(metrics, log, now);
-  const store = await openSqliteStore({ path: config.database, logger: log, onFailure: metrics.storeFailed });
+  const { store, background } = await openStore(config, log, metrics);
   closers.push(() => store.close());
 
   const audit = createAudit({ store, onLost: (error) => log.error({ error }, "the audit log does not say how an act failed"), now });
-  watchStore(metrics, store);
 
   const signals = openSignals(config.signals, { onCalled: reports.signalCalled, onAsked: metrics.signalAsked, now });
   closers.push(() => signals.close());
@@ -145,7 +144,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const followUp = { ...waits, messageBypassCases: config.followUpMessageBypassCases };
   closers.push(
     startFollowUpSweep({
-      store,
+      store: background,
       ...waits,
       now,
       after: callAfter,
@@ -226,7 +225,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   });
   const ready = async () => {
     if (stopping) throw new GatehouseError(ErrorReason.SHUTTING_DOWN, "The service is stopping.");
-    inForce.live();
+    await inForce.upToDate(async () => inForce.live());
     await withinTime(store.check(), readyWithinMs);
   };
   const apiServer = createHttpServer(
@@ -273,7 +272,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const webhook = await open("webhook", webhookServer, config.webhook.limits.maxConnections, drainHttp(webhookServer));
   grpcDoor.setServing(true);
 
-  closers.push(startRetention({ store, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
+  closers.push(startRetention({ store: background, days: config.retention, now, after: afterMs, ...createRetentionReports(metrics, log) }));
 
   let stopped: Promise<void> | undefined;
   const stop = async (graceMs: number) => {
@@ -354,26 +353,6 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       isLateDeny: isLateDeny(decision),
     });
   }
-}
-
-/** What the metrics say of the store. */
-function watchStore(metrics: Metrics, { condition, pressure }: SqliteStore): void {
-  metrics.watch("store_up", "1 when the store's latest write was done, 0 while it fails or stalls.", () => Number(condition().isUp));
-  metrics.watch("store_log_bytes", "Bytes of the write-ahead log beside the database.", () => condition().logBytes);
-  metrics.watch("store_damaged", "1 when the quick check after the start found damage, 0 when it found none or was not made.", () =>
-    Number(condition().isSound === false),
-  );
-  metrics.watch("store_waiting_writes", "Writes that wait for the store's writer thread.", () => pressure().waiting);
-  metrics.watch(
-    "store_waiting_bytes",
-    "About how many bytes the writes hold that wait for the store's writer thread.",
-    () => pressure().waitingBytes,
-  );
-  metrics.watch(
-    "store_unanswered_seconds",
-    "For how long the store's writer thread has owed an answer; more than 2 means that it is stalled.",
-    () => pressure().unansweredMs / 1000,
-  );
 }
 
 /** A value of an enum as labels and settings write it, such as `deny` for VERDICT_DENY. */

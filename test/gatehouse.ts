@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { readConfig } from "../src/config.ts";
 import { type GatehouseServer, startServer } from "../src/server.ts";
 import { createLogger } from "../src/telemetry/logger.ts";
+import { databaseOf, giveBackDatabaseOf } from "./test-database.ts";
 
 /** What else a webhook has in its URL. */
 interface PostOptions {
@@ -61,7 +62,7 @@ export async function startGatehouse({
     GATEHOUSE_WEBHOOK_LISTEN: "127.0.0.1:0",
     GATEHOUSE_API_LISTEN: "127.0.0.1:0",
     GATEHOUSE_GRPC_LISTEN: "127.0.0.1:0",
-    GATEHOUSE_DATABASE: join(folder, "gatehouse.db"),
+    GATEHOUSE_DATABASE: await databaseOf(folder),
     GATEHOUSE_POLICY: policyFile,
     ...env,
   };
@@ -97,6 +98,7 @@ export async function startGatehouse({
     writePolicy: (text) => writeFileSync(policyFile, text),
     async [Symbol.asyncDispose]() {
       await server.stop(0);
+      await giveBackDatabaseOf(folder);
       rmSync(folder, { recursive: true, force: true });
     },
   };

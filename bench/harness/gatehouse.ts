@@ -108,13 +108,18 @@ export async function prepareGatehouse(folder: string, entries: number, policyTe
       continue;
     }
     try {
-      for (const list of Object.keys((parse(text) as PolicyForm).lists)) await fillList(server, list, entryCount(list, entries));
+      await fillLists(server, text, entries);
     } finally {
       await server.stop();
     }
     return { database: join(own, "gatehouse.db"), policyFile, policy };
   }
   throw new Error(`Gatehouse starts with none of the policies:\n${failures.join("\n")}`);
+}
+
+/** Fills the lists of a policy with so many entries. */
+export async function fillLists(server: ServerProcess, policyText: string, entries: number): Promise<void> {
+  for (const list of Object.keys((parse(policyText) as PolicyForm).lists)) await fillList(server, list, entryCount(list, entries));
 }
 
 /** Adds the list's entries, a thousand a call. */

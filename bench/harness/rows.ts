@@ -10,6 +10,7 @@ import { type Prepared, startGatehouse } from "./gatehouse.ts";
 import type { LoadResult, LoadRun } from "./load.ts";
 import { runGrpcLoad, runPacedLoad } from "./own-load.ts";
 import { cerbosDenies, cerbosGrpc, cerbosHttp, startCerbos, startFastify } from "./peers.ts";
+import { startOverPostgres } from "./postgres.ts";
 import { pinnedNode, type ServerProcess, startServer } from "./processes.ts";
 import {
   afterWebhook,
@@ -119,6 +120,8 @@ const jsonDecisionDenies: Denies = (answer) => JSON.parse(answer.toString("utf8"
 
 const gatehouse = (folder: string, { prepared }: BenchContext, nodeFlags?: readonly string[]) =>
   startGatehouse(folder, prepared, nodeFlags);
+const overPostgres = (folder: string, { prepared, entries }: BenchContext, nodeFlags?: readonly string[]) =>
+  startOverPostgres(folder, prepared, entries, nodeFlags);
 const cerbos = (folder: string, { entries }: BenchContext) => startCerbos(folder, entries);
 
 function startFloor(script: string, portName: string): Promise<ServerProcess> {
@@ -176,6 +179,14 @@ export const rows: readonly Row[] = [
     run: (server, _folder, run) => runPacedLoad(portOf(server, "webhook"), createWebhook, run, pacedRequestsPerSecond),
   },
   {
+    name: "pg_webhook_create",
+    needs: "wrk",
+    start: overPostgres,
+    startsSlowly: true,
+    ...overHttp("webhook", createWebhook, webhookDenies),
+  },
+  { name: "pg_grpc_decide", needs: "nothing", start: overPostgres, startsSlowly: true, ...overGrpc(grpcDecide, decisionDenies) },
+  {
     name: "peer_fastify",
     needs: "wrk and peers",
     start: (folder, { entries }) => startFastify(folder, entries),
@@ -196,6 +207,8 @@ export const ratios: readonly (readonly [ours: string, other: string])[] = [
   ["webhook_create", "floor_http"],
   ["webhook_after", "floor_http"],
   ["grpc_decide", "floor_grpc"],
+  ["pg_webhook_create", "webhook_create"],
+  ["pg_grpc_decide", "grpc_decide"],
   ["webhook_create", "peer_fastify"],
   ["webhook_create", "peer_cerbos_http"],
   ["grpc_decide", "peer_cerbos_grpc"],

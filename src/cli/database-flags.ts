@@ -1,13 +1,21 @@
 // Which database a command is about, and how it shows what it found and how far it has come.
 import { loadConfig } from "../config.ts";
+import { isPostgresUrl } from "../config-values.ts";
 import type { Inspection } from "../storage/sqlite/inspect-database.ts";
 import { CommandError, type Io } from "./command.ts";
 import { formatCount } from "./progress.ts";
 import { fields, safe } from "./text.ts";
 
-/** The database that a flag names; without it, that of the settings. */
+/** The SQLite database that a flag names; without it, that of the settings. PostgreSQL has tools of its own. */
 export function databaseOf(flag: string | undefined, io: Io): string {
-  if (flag !== undefined) return flag;
+  const database = flag ?? databaseOfSettings(io);
+  if (!isPostgresUrl(database)) return database;
+  throw new CommandError(
+    "the database is in PostgreSQL, and this command is about SQLite files: pg_dump and pg_restore copy it, or what keeps your PostgreSQL does.",
+  );
+}
+
+function databaseOfSettings(io: Io): string {
   const { config, problems } = loadConfig(io.env);
   if (config !== undefined) return config.database;
   throw new CommandError(

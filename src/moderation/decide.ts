@@ -66,7 +66,9 @@ export const noDigest = new Uint8Array(0);
 
 export function createDecide(deps: DecideDeps): Decide {
   const { store, policies, factsOf, signalsFor, shadowTrial, checkApp, localeOf, followUp, onFollowedUp, now } = deps;
-  return async (request, time) => {
+  return (request, time) => policies.upToDate(() => decide(request, time));
+
+  async function decide(request: DecideRequest, time: CallTime | undefined): Promise<Decision> {
     checkApp(request.appId);
     const { subject, told } = readAction(request.action as Action);
     const policy = policies.live();
@@ -79,7 +81,10 @@ export function createDecide(deps: DecideDeps): Decide {
       nowMs,
     };
     const { asksSignals } = policy.programs[subject.case];
-    const createFacts = (stored: StoredFacts) => factsOf(stored, request.appId, policy);
+    const createFacts = (stored: StoredFacts) => {
+      policies.assertLive(policy, stored);
+      return factsOf(stored, request.appId, policy);
+    };
     if (request.preview) {
       const signals = asksSignals ? await signalsFor(policy, question, time) : undefined;
       return store.withFacts(nowMs, (stored) => decisionOf(request, policy, question, createFacts(stored), signals));
@@ -98,7 +103,7 @@ export function createDecide(deps: DecideDeps): Decide {
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
       const decision = decisionOf(request, policy, question, createFacts(stored), signals);
       trial?.observe(stored, decision);
-      const asking = [policy, policies.shadow()];
+      const asking = [policy, policies.shadow(stored)];
       const creation = askedCreation({ decision, nowMs }, asking, deps);
       const counts = rateCounts(question, asking);
       return creation === undefined ? { decision, actionDigest, counts, followUp } : { decision, actionDigest, counts, creation };
@@ -113,7 +118,7 @@ export function createDecide(deps: DecideDeps): Decide {
       case "reused":
         throw reused(request.requestId, appended.decisionId);
     }
-  };
+  }
 }
 
 /** The action as rules are asked about it, and as it is told from others. Throws INVALID_REQUEST. */

@@ -71,7 +71,11 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
   }
 
   /** Asks the policy as it is now, and records what it says beside what was answered. */
-  async function decideLate(request: DecideRequest, answer: FallbackAnswer, nowMs: number): Promise<Decision> {
+  function decideLate(request: DecideRequest, answer: FallbackAnswer, nowMs: number): Promise<Decision> {
+    return policies.upToDate(() => decideLateOnce(request, answer, nowMs));
+  }
+
+  async function decideLateOnce(request: DecideRequest, answer: FallbackAnswer, nowMs: number): Promise<Decision> {
     const { appId, requestId, origin } = request;
     const policy = policies.live();
     const { subject, told } = readAction(request.action as Action);
@@ -79,8 +83,9 @@ export function createRecordFallback(deps: RecordFallbackDeps): RecordFallback {
     const actionDigest = requestId === "" ? noDigest : digestOf(told, appId);
     const signals = policy.programs[subject.case].asksSignals ? await signalsFor(policy, question) : undefined;
     const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
+      policies.assertLive(policy, stored);
       const decision = decisionOf(request, policy, question, factsOf(stored, appId, policy), signals);
-      const asking = [policy, policies.shadow()];
+      const asking = [policy, policies.shadow(stored)];
       // It stands from the answer on, which may be long ago.
       const creation = askedCreation({ decision, instead: answer.verdict, nowMs: answer.answerTimeMs }, asking, deps);
       const made = { decision, answer, actionDigest, counts: rateCounts(question, asking), followUp };

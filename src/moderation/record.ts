@@ -95,32 +95,36 @@ const actionOf: Readonly<Record<Event["case"], FollowedAction | undefined>> = {
 export function createRecord(deps: RecordDeps): RecordUseCases {
   const { store, policies, factsOf, signalsFor, checkApp, localeOf, followUpMs, followUp, onFollowedUp, now } = deps;
   return {
-    async record(request, time) {
-      checkApp(request.appId);
-      const nowMs = now();
-      const { event, digest, handling, askSignals } = newEvent(request, nowMs);
-      if (askSignals !== undefined) await askSignals(time);
-      const appended = await store.appendEvent(event, digest, nowMs, handling);
-      tell(event, appended);
-      return appended;
-    },
-    async recordBatch({ appId, requests }, time) {
-      checkApp(appId);
-      const foreign = requests.findIndex((request) => request.appId !== appId);
-      if (foreign !== -1) throw foreignEvent(foreign, appId);
-      const nowMs = now();
-      const events = requests.map((request) => newEvent(request, nowMs));
-      const asking = events.filter(({ askSignals }) => askSignals !== undefined);
-      if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
-      const appended = await store.appendEvents(events, nowMs);
-      for (const [index, { event }] of events.entries()) tell(event, appended[index]);
-      return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
-    },
+    record: (request, time) => policies.upToDate(() => record(request, time)),
+    recordBatch: (request, time) => policies.upToDate(() => recordBatch(request, time)),
   };
 
   function tell({ event }: RecordedEvent, appended: AppendedEvent | undefined): void {
     const action = event.case === undefined ? undefined : actionOf[event.case];
     if (action !== undefined && appended?.followedUp !== undefined) onFollowedUp(action, appended.followedUp);
+  }
+
+  async function record(request: RecordRequest, time: CallTime | undefined): Promise<AppendedEvent> {
+    checkApp(request.appId);
+    const nowMs = now();
+    const { event, digest, handling, askSignals } = newEvent(request, nowMs);
+    if (askSignals !== undefined) await askSignals(time);
+    const appended = await store.appendEvent(event, digest, nowMs, handling);
+    tell(event, appended);
+    return appended;
+  }
+
+  async function recordBatch({ appId, requests }: RecordBatchRequest, time: CallTime | undefined): Promise<{ duplicates: number }> {
+    checkApp(appId);
+    const foreign = requests.findIndex((request) => request.appId !== appId);
+    if (foreign !== -1) throw foreignEvent(foreign, appId);
+    const nowMs = now();
+    const events = requests.map((request) => newEvent(request, nowMs));
+    const asking = events.filter(({ askSignals }) => askSignals !== undefined);
+    if (asking.length > 0) await Promise.all(asking.map(({ askSignals }) => askSignals?.(time)));
+    const appended = await store.appendEvents(events, nowMs);
+    for (const [index, { event }] of events.entries()) tell(event, appended[index]);
+    return { duplicates: appended.filter(({ duplicate }) => duplicate).length };
   }
 
   function newEvent(request: RecordRequest, nowMs: number): AskedEvent {
@@ -140,7 +144,12 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     const handling: EventHandling = { followUpMs, followUp };
     const policy = policies.live();
     const program = subject && policy.programs[subject.case];
-    if (subject === undefined || program === undefined || program.rules.length === 0) return { event, digest, handling };
+    if (subject === undefined || program === undefined) return { event, digest, handling };
+    if (program.rules.length === 0) {
+      // Whether that is so still is known with the facts, where others can activate a policy.
+      if (store.isRemote) handling.flag = (stored) => void policies.assertLive(policy, stored);
+      return { event, digest, handling };
+    }
     const { appId, origin } = request;
     const question: Question = { appId, locale: localeOf(appId), origin, subject, nowMs };
     let signals: SignalAnswers = noSignals;
@@ -160,6 +169,7 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     stored: StoredFacts,
     signals: SignalAnswers,
   ): Decision | undefined {
+    policies.assertLive(policy, stored);
     const { appId, subject, nowMs } = question;
     const facts: Fact[] = [];
     const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts, signals));

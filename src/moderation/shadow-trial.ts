@@ -102,17 +102,25 @@ export function createShadowTrial({ store, policies, factsOf, signals, onTrial }
       const policy = policies.shadow();
       if (policy === undefined) return undefined;
       let asked: Promise<Tried> | undefined;
+      let beginLater: (() => void) | undefined;
       return {
         observe(stored, decision) {
           if (waiting >= maxWaiting) return;
           const { subject, appId } = question;
           const nameWasInUse = subject.case === "createAccount" && stored.nameInUse(appId, normalize(subject.value.name));
-          waiting++;
-          asked = setImmediate().then(() => ask(policy, question, decision, nameWasInUse, earlier));
-          // A decision that fails or is a repeat leaves its trial behind.
-          asked.catch(() => undefined).finally(() => waiting--);
+          const beginAsking = () => {
+            if (waiting >= maxWaiting) return;
+            waiting++;
+            asked = setImmediate().then(() => ask(policy, question, decision, nameWasInUse, earlier));
+            // A decision that fails or is a repeat leaves its trial behind.
+            asked.catch(() => undefined).finally(() => waiting--);
+          };
+          // What the decision reserves and counts is seen by a store on another machine when it is on disk there.
+          if (store.isRemote) beginLater = beginAsking;
+          else beginAsking();
         },
         keep({ decisionId }) {
+          beginLater?.();
           if (asked === undefined) {
             onTrial("passed_over");
             return;

@@ -42,6 +42,9 @@ export interface Store
    */
   withFacts<T>(nowMs: number, ask: (facts: StoredFacts) => T): T | Promise<T>;
 
+  /** Set when the store is on another machine: then it costs less to ask all that is asked at once than some of it later. */
+  readonly isRemote?: true;
+
   /** Resolves when the store can read and write just now; rejects with STORE_UNAVAILABLE when it cannot. */
   check(): Promise<void>;
 
@@ -99,6 +102,9 @@ export interface StoredFacts {
 
   /** How often a key was counted under this counter in the last `windowMs`, to a sixtieth of the window. */
   rate(counter: RateCounter, key: string): number;
+
+  /** The version that a pointer points at; undefined for none. Must be there when others than this process can set pointers. */
+  pointedVersion?(pointer: PointerName): string | undefined;
 }
 
 /** What is counted: decisions of an app on an action, in a window. Every window has a count of its own, which begins when it is first used. */

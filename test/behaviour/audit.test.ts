@@ -14,6 +14,7 @@ import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { PolicyService } from "../../gen/gatehouse/v1/policy_service_pb.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
+import { isPostgres } from "../test-database.ts";
 import { allServices, makeKey, reasonOfCall } from "./callers.ts";
 import { requestOf, rpcTransports } from "./doors.ts";
 import { failureOf } from "./reason-of.ts";
@@ -203,7 +204,8 @@ describe("the audit log", () => {
     expect(await entriesOf(gatehouse)).toHaveLength(before);
   });
 
-  it("must be written, or the act is not begun", async () => {
+  // Breaks the SQLite file from outside.
+  it.skipIf(isPostgres)("must be written, or the act is not begun", async () => {
     await using gatehouse = await startGatehouse({ policy });
     const lists = createClient(ListService, gatehouse.server.localDoor);
     const db = new Database(join(gatehouse.folder, "gatehouse.db"));

@@ -20,7 +20,7 @@ export const baseMs = 1_700_000_000_123;
 
 /**
  * Ids that a store may confuse when it does not compare byte for byte: by case, by spaces at the end, by looks, by Unicode equivalence, by
- * wildcards, by numeric value, by encoding.
+ * wildcards, by numeric value, by encoding, by what ends a string in C.
  */
 export const confusableIds = [
   "a",
@@ -42,6 +42,10 @@ export const confusableIds = [
   "😀",
   "𝒜",
   "\uffee",
+  "a\0",
+  "\0",
+  "\x01",
+  "\x01\x01",
 ];
 
 /** In the order of their UTF-8 bytes, which is not the order of JavaScript strings. */

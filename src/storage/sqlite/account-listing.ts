@@ -1,10 +1,11 @@
 // Listing and searching accounts: through one index, in parts that are looked through for the filters that it does not answer.
-import { type Account, AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
-import { accountOf } from "../account-change.ts";
+
+import { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
+import { accountOfRow } from "../account-message.ts";
+import { type CountedAccountRow, selectCountedAccount } from "../account-rows.ts";
 import { type AccountPosition, formatAccountPosition, invalidPosition, pageOf, parseAccountPosition } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
 import type { AccountFilter, Accounts, PageRequest } from "../storage.ts";
-import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "./account-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 
@@ -151,15 +152,6 @@ function beginsWith(prefix: string): Route["range"] {
 
 function conditionsOf({ lower, upper }: Route["range"]): Condition[] {
   return [lower, upper].filter((condition) => condition !== undefined);
-}
-
-/** The account of a row. */
-export function accountOfRow(row: CountedAccountRow): Account {
-  const account = accountOf(row.app_id, row.account_id, recordOfRow(row));
-  account.revision = row.revision;
-  account.messagesSent = row.messages_sent;
-  account.messagesWithdrawn = row.messages_withdrawn;
-  return account;
 }
 
 function positionOf({ key }: Route, appId: number, row: CountedAccountRow): AccountPosition {

@@ -2,18 +2,19 @@
 
 import { create } from "@bufbuild/protobuf";
 import { type AccountSources, AccountSourcesSchema } from "../../../gen/gatehouse/v1/account_service_pb.ts";
+import { type AccountChangeRow, inStampOrder, selectChange, stampOfRow, writesOfRow } from "../account-change-rows.ts";
 import { type AccountRecord, isLater, type Stamp } from "../account-merge.ts";
+import { accountOfRow } from "../account-message.ts";
 import { accountRevisionOf, type SourceEvent, valueSourceOf } from "../account-revision-messages.ts";
 import { accountFields, nextRevision, type SaidFields } from "../account-revisions.ts";
+import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "../account-rows.ts";
 import { formatStampPosition, pageOf, parseStampPosition } from "../page-positions.ts";
+import { formatSequenceId } from "../sequence-ids.ts";
 import type { Accounts } from "../storage.ts";
-import { type AccountChangeRow, inStampOrder, selectChange, stampOfRow, writesOfRow } from "./account-change-rows.ts";
-import { accountOfRow, createListAccounts } from "./account-listing.ts";
-import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "./account-rows.ts";
+import { createListAccounts } from "./account-listing.ts";
 import { createMessages } from "./messages.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader } from "./reader.ts";
-import { formatSequenceId } from "./sequence-ids.ts";
 
 /** How many changes one statement reads; few accounts have as many. */
 const changesPerPart = 500;

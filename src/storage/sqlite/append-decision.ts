@@ -1,16 +1,18 @@
 // Appends decisions, as if they were made one after another however many overlap.
+
+import { valuesOfAsked } from "../creation-rows.ts";
 import { encodeDecision } from "../decision-codec.ts";
+import { type DecisionRow, decisionOf } from "../decision-rows.ts";
 import { degradedDecision } from "../degraded-decision.ts";
 import { hasParts } from "../follow-up-parts.ts";
+import { followedUpOf, seqOf } from "../followed-up.ts";
+import { bucketStartMs } from "../rate-buckets.ts";
+import { formatSequenceId } from "../sequence-ids.ts";
 import type { AppendedDecision, Decisions, FollowUpRules, NewDecision, StoredFacts } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import { valuesOfAsked } from "./creation-rows.ts";
-import { type DecisionRow, decisionOf, selectDecision, valuesOfDecision } from "./decision-rows.ts";
-import { followedUpOf, seqOf } from "./followed-up.ts";
-import { bucketStartMs } from "./rate-buckets.ts";
+import type { UnderWay } from "../under-way.ts";
+import { selectDecision, valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
-import { formatSequenceId } from "./sequence-ids.ts";
-import type { UnderWay } from "./under-way.ts";
 import type { Writer } from "./writer.ts";
 import type { CountValues, WriteArguments } from "./writes.ts";
 

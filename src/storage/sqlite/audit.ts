@@ -1,26 +1,12 @@
 // The log of administrative acts, in SQLite.
-import type { PrincipalKind } from "../../../gen/gatehouse/v1/audit_service_pb.ts";
+
+import { type AuditRow, auditEntryOf } from "../audit-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { AuditEntry, AuditFilter, AuditLog } from "../storage.ts";
+import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
+import type { AuditFilter, AuditLog } from "../storage.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
-import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
-
-interface AuditRow {
-  audit_seq: number;
-  principal_kind: PrincipalKind;
-  principal_id: string;
-  principal_name: string;
-  method: string;
-  app_id: number;
-  target: string;
-  request: string;
-  before: string;
-  after: string | null;
-  outcome: string | null;
-  begin_time: number;
-}
 
 /** How many entries one statement looks through at most: some milliseconds. */
 const windowSize = 10_000;
@@ -54,7 +40,7 @@ export function createAuditLog(reader: Reader, writer: Writer): AuditLog {
         below = from;
         await nextTurn();
       }
-      return pageOf(rows, page.size, entryOf, (row) => String(row.audit_seq));
+      return pageOf(rows, page.size, auditEntryOf, (row) => String(row.audit_seq));
     },
   };
 }
@@ -80,18 +66,4 @@ function listingOf(filter: AuditFilter): { sql: string; values: SqlValue[] } {
   ask("begin_time >= ?", filter.startMs);
   ask("begin_time < ?", filter.endMs);
   return { sql: `SELECT * FROM audit_entries WHERE ${conditions.join(" AND ")} ORDER BY audit_seq DESC LIMIT ?`, values };
-}
-
-function entryOf(row: AuditRow): AuditEntry {
-  return {
-    auditId: formatSequenceId("aud", row.audit_seq),
-    principal: { kind: row.principal_kind, id: row.principal_id, name: row.principal_name },
-    method: row.method,
-    appId: row.app_id,
-    target: row.target,
-    requestJson: row.request,
-    beforeJson: row.before,
-    beginTimeMs: row.begin_time,
-    end: row.outcome === null ? undefined : { afterJson: row.after ?? "", outcome: row.outcome },
-  };
 }

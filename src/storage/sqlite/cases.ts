@@ -1,12 +1,12 @@
 // The cases in SQLite.
 import type { CaseKind } from "../../../gen/gatehouse/v1/case_service_pb.ts";
 import { CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
+import { type CaseRow, caseOf, selectCase } from "../case-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
 import type { CaseFilter, Cases } from "../storage.ts";
-import { type CaseRow, caseOf, selectCase } from "./case-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
-import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
 
 /** How many cases one statement of a listing goes through, so that a filter that few pass never keeps the thread for long. */

@@ -1,15 +1,16 @@
 // The log of decisions in SQLite.
 
+import { valuesOfAsked } from "../creation-rows.ts";
+import { type DecisionRow, decisionOf } from "../decision-rows.ts";
 import { hasParts } from "../follow-up-parts.ts";
+import { followedUpOf, seqOf } from "../followed-up.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { parseSequenceId } from "../sequence-ids.ts";
 import type { DecisionFilter, Decisions } from "../storage.ts";
 import { type AppendDecisionDeps, createAppendDecision } from "./append-decision.ts";
-import { valuesOfAsked } from "./creation-rows.ts";
-import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
-import { followedUpOf, seqOf } from "./followed-up.ts";
+import { selectDecision } from "./decision-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
-import { parseSequenceId } from "./sequence-ids.ts";
 import { createShadow } from "./shadow.ts";
 import { createFindNamed, type Stretch } from "./user-segments.ts";
 

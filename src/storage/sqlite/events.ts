@@ -1,42 +1,25 @@
 // The log of events in SQLite.
+
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
-import { FollowUp, type SubscriberFollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
-import { normalize } from "../../text/normalize.ts";
 import { accountChange } from "../account-change.ts";
+import { happenedValues } from "../creation-happened.ts";
 import { encodeDecision } from "../decision-codec.ts";
-import { decodeEvent, encodeEvent } from "../event-codec.ts";
-import { type PartState, thingsOfSubscribers } from "../follow-up-parts.ts";
+import { encodeEvent } from "../event-codec.ts";
+import { type EventRow, eventOf, selectEvent } from "../event-rows.ts";
+import { thingsOfSubscribers } from "../follow-up-parts.ts";
+import { followedUpOf, seqOf } from "../followed-up.ts";
 import { messageChange } from "../message-change.ts";
 import { messageDigest } from "../message-digest.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { formatSequenceId } from "../sequence-ids.ts";
 import type { AppendedEvent, Events, FollowUpRules, NewEvent, StoredFacts } from "../storage.ts";
-import { subscribersOfEvent } from "../subscriber-follow-ups.ts";
 import { subscriptionChange } from "../subscription-change.ts";
-import type { HappenedValues } from "./creation-rows.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
-import { followedUpOf, seqOf } from "./followed-up.ts";
 import type { Reader } from "./reader.ts";
-import { formatSequenceId } from "./sequence-ids.ts";
 import type { HappenedParts } from "./write-part-follow-ups.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteArguments, WriteResult } from "./writes.ts";
-
-/** A row as `selectEvent` reads it. */
-export interface EventRow {
-  seq: number;
-  app_id: number;
-  event_time: number | null;
-  receive_time: number | null;
-  body: string;
-  follow_up: FollowUp | null;
-  decision_seq: number | null;
-  /** JSON of PartState, one for each subscriber; null when all are as the event. */
-  follow_up_parts: string | null;
-}
-
-/** Reads whole rows; a WHERE may follow. */
-export const selectEvent = "SELECT seq, app_id, event_time, receive_time, body, follow_up, decision_seq, follow_up_parts FROM events";
 
 /** Creates the log of events over the two sides of the store. */
 export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: number) => StoredFacts): Events {
@@ -89,13 +72,6 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
   };
 }
 
-/** What a creation is joined by; undefined for other events, and for one without a name, which no request has. */
-function happenedValues({ event }: Event, eventMs: number, nowMs: number, followUpMs: number): HappenedValues | undefined {
-  if (event.case !== "accountCreated" || event.value.name === "") return undefined;
-  const { operator, owner, name, accountId } = event.value;
-  return [operator, owner, name, normalize(name), accountId, eventMs, eventMs < nowMs - followUpMs ? 1 : 0, followUpMs];
-}
-
 /** What added subscribers, or a sent message, are joined by; undefined for other events. */
 function happenedParts(
   { event }: Event,
@@ -128,31 +104,4 @@ function appendedOf(result: WriteResult<"appendEvent">): AppendedEvent {
 
 function jsonOrNull(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
-}
-
-/** The event of a row. */
-export function eventOf(row: EventRow): Event {
-  const event = eventAsRecorded(row);
-  if (row.follow_up !== null) event.followUp = row.follow_up;
-  if (row.decision_seq !== null) event.decisionId = formatSequenceId("dec", row.decision_seq);
-  if (row.follow_up !== null) event.subscriberFollowUps = subscribersOfRow(row, event);
-  return event;
-}
-
-function subscribersOfRow({ follow_up, decision_seq, follow_up_parts }: EventRow, event: Event): SubscriberFollowUp[] {
-  const states = follow_up_parts === null ? undefined : (JSON.parse(follow_up_parts) as PartState[]);
-  return subscribersOfEvent(event, (place) => {
-    const [followUp, seq] = states?.[place] ?? [follow_up ?? FollowUp.UNSPECIFIED, decision_seq ?? 0];
-    return { followUp, decisionId: seq === 0 ? "" : formatSequenceId("dec", seq) };
-  });
-}
-
-/** The event of a row without what it follows from, which can change. */
-export function eventAsRecorded(row: EventRow): Event {
-  return decodeEvent(formatSequenceId("evt", row.seq), {
-    appId: row.app_id,
-    eventTimeMs: row.event_time,
-    receiveTimeMs: row.receive_time,
-    body: row.body,
-  });
 }

@@ -1,12 +1,13 @@
 // The facts that rules ask: what is on disk and settled, and what appends under way have taken and counted.
+
+import { Standing } from "../creation-rows.ts";
+import { bucketStartMs, firstBucketStartMs } from "../rate-buckets.ts";
 import type { StoredFacts } from "../storage.ts";
 import { isInForce, type SubscriptionRecord } from "../subscription-merge.ts";
-import { Standing } from "./creation-rows.ts";
+import type { UnderWay } from "../under-way.ts";
 import type { KnownLists } from "./known-lists.ts";
-import { bucketStartMs, firstBucketStartMs } from "./rate-buckets.ts";
 import type { Reader } from "./reader.ts";
 import { selectSubscription } from "./subscription-rows.ts";
-import type { UnderWay } from "./under-way.ts";
 
 const selectEntry = "SELECT 1 FROM list_entries WHERE list_id = ? AND value = ? AND (expire_time IS NULL OR expire_time > ?)";
 

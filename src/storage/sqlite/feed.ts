@@ -1,11 +1,15 @@
 // The feed in SQLite: tables that share one sequence.
+
+import { asOpened, type CaseRow, caseOf, selectCase } from "../case-rows.ts";
+import { asAppended, type DecisionRow, decisionOf } from "../decision-rows.ts";
+import { type EventRow, eventAsRecorded, selectEvent } from "../event-rows.ts";
+import { type EditRow, editOf, selectEdit } from "../list-rows.ts";
+import { type ActivationRow, activationOf, selectActivation } from "../policy-rows.ts";
 import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
-import { asOpened, type CaseRow, caseOf, selectCase } from "./case-rows.ts";
-import { asAppended, type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
-import { type EventRow, eventAsRecorded, selectEvent } from "./events.ts";
-import { type EditRow, editOf, selectEdit } from "./lists.ts";
+import { selectDecision } from "./decision-rows.ts";
+
 import { nextTurn } from "./next-turn.ts";
-import { type ActivationRow, activationOf, selectActivation } from "./policies.ts";
+
 import type { Reader, SqlValue } from "./reader.ts";
 import { selectHighest } from "./sequence.ts";
 import type { Writer } from "./writer.ts";

@@ -1,24 +1,10 @@
 // The API keys, in SQLite.
-import type { Role } from "../../../gen/gatehouse/v1/access_pb.ts";
+
+import { type KeyRow, keyOf } from "../key-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import type { ApiKey, Keys } from "../storage.ts";
+import type { Keys } from "../storage.ts";
 import type { Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
-
-interface KeyRow {
-  key_order: number;
-  key_id: string;
-  name: string;
-  roles: string;
-  app_ids: string;
-  secret_digest: string;
-  creator: string;
-  create_time: number;
-  expire_time: number | null;
-  revoker: string;
-  revoke_time: number | null;
-  last_use_time: number | null;
-}
 
 /** Creates the keys over the two sides of the store. */
 export function createKeys(reader: Reader, writer: Writer): Keys {
@@ -65,21 +51,5 @@ export function createKeys(reader: Reader, writer: Writer): Keys {
       listeners.add(own);
       return () => void listeners.delete(own);
     },
-  };
-}
-
-function keyOf(row: KeyRow): ApiKey {
-  return {
-    keyId: row.key_id,
-    name: row.name,
-    roles: JSON.parse(row.roles) as Role[],
-    appIds: JSON.parse(row.app_ids) as number[],
-    secretDigest: new Uint8Array(Buffer.from(row.secret_digest, "hex")),
-    creator: row.creator,
-    createTimeMs: row.create_time,
-    expireTimeMs: row.expire_time ?? undefined,
-    revoker: row.revoker,
-    revokeTimeMs: row.revoke_time ?? undefined,
-    lastUseTimeMs: row.last_use_time ?? undefined,
   };
 }

@@ -1,15 +1,5 @@
-// The lists that rules ask, in SQLite.
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import {
-  type ListChange,
-  type ListEdit,
-  ListEditSchema,
-  type ListEntry,
-  ListEntrySchema,
-  type ListKind,
-  ListSchema,
-} from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import type { ListEntry } from "../../../gen/gatehouse/v1/list_service_pb.ts";
+import { type EditRow, type EntryRow, editOf, entryOf, type ListRow, listOf, selectEdit } from "../list-rows.ts";
 import { timeColumn } from "../message-json.ts";
 import { formatEntryPosition, pageOf, parseEntryPosition, parseLogPosition } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
@@ -19,39 +9,6 @@ import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 import type { EntryValues } from "./writes.ts";
-
-interface EntryRow {
-  value: string;
-  reason: string;
-  author: string;
-  source: string;
-  expire_time: number | null;
-  create_time: number;
-}
-
-/** A row as `selectEdit` reads it. */
-export interface EditRow {
-  seq: number;
-  list: string;
-  value: string;
-  change: ListChange;
-  author: string;
-  reason: string;
-  source: string;
-  expire_time: number | null;
-  edit_time: number;
-}
-
-interface ListRow {
-  name: string;
-  kind: ListKind;
-  entry_count: number;
-}
-
-/** Reads whole rows; a WHERE may follow. */
-export const selectEdit = `SELECT seq, (SELECT name FROM lists WHERE lists.list_id = list_edits.list_id) AS list,
-    value, change, author, reason, source, expire_time, edit_time
-  FROM list_edits`;
 
 /** How many entries one statement of a search goes through: some milliseconds. */
 const entriesPerPart = 5000;
@@ -100,7 +57,7 @@ export function createLists(reader: Reader, writer: Writer, known: KnownLists): 
 
     async listLists() {
       const rows = reader.all<ListRow>("SELECT name, kind, entry_count FROM lists ORDER BY name");
-      return rows.map(({ name, kind, entry_count }) => create(ListSchema, { list: name, kind, entryCount: BigInt(entry_count) }));
+      return rows.map(listOf);
     },
   };
 }
@@ -156,17 +113,4 @@ function valuesOf({ value, reason, author, source, expireTime, createTime }: Lis
 
 function editedOf(count: number): ListEdited {
   return count < 0 ? { kind: "unknown_list" } : { kind: "edited", count };
-}
-
-function entryOf({ value, reason, author, source, expire_time, create_time }: EntryRow): ListEntry {
-  const entry = create(ListEntrySchema, { value, reason, author, source, createTime: timestampFromMs(create_time) });
-  if (expire_time !== null) entry.expireTime = timestampFromMs(expire_time);
-  return entry;
-}
-
-/** The edit of a row. */
-export function editOf({ value, change, author, reason, source, expire_time, edit_time }: EditRow): ListEdit {
-  const edit = create(ListEditSchema, { value, change, author, reason, source, editTime: timestampFromMs(edit_time) });
-  if (expire_time !== null) edit.expireTime = timestampFromMs(expire_time);
-  return edit;
 }

@@ -1,39 +1,13 @@
 // The versions of the policy and what points at them, in SQLite.
+
 import { ListKind } from "../../../gen/gatehouse/v1/list_service_pb.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { type ActivationRow, activationOf, type PolicyRow, policyOf, selectActivation, selectPublished } from "../policy-rows.ts";
 import { prefixEnd } from "../prefix-end.ts";
-import type { PointerName, Policies, PolicyActivation, PublishedPolicy } from "../storage.ts";
+import type { Policies } from "../storage.ts";
 import type { KnownLists } from "./known-lists.ts";
 import type { Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
-
-interface PolicyRow {
-  publish_order: number;
-  version: string;
-  text: string;
-  author: string;
-  reason: string;
-  publish_time: number;
-}
-
-/** A row as `selectActivation` reads it. */
-export interface ActivationRow {
-  seq: number;
-  pointer: PointerName;
-  version: string | null;
-  previous_version: string | null;
-  author: string;
-  reason: string;
-  activate_time: number;
-}
-
-const selectPublished = "SELECT publish_order, version, text, author, reason, publish_time FROM policies WHERE publish_order IS NOT NULL";
-
-/** Reads whole rows; a WHERE may follow. */
-export const selectActivation = `SELECT seq, pointer, author, reason, activate_time,
-    (SELECT version FROM policies WHERE policies.policy_id = activations.policy_id) AS version,
-    (SELECT version FROM policies WHERE policies.policy_id = activations.previous_policy_id) AS previous_version
-  FROM activations`;
 
 /** Creates the policies over the two sides of the store. */
 export function createPolicies(reader: Reader, writer: Writer, known: KnownLists): Policies {
@@ -85,21 +59,5 @@ export function createPolicies(reader: Reader, writer: Writer, known: KnownLists
       );
       return pageOf(rows, page.size, activationOf, (row) => String(row.seq));
     },
-  };
-}
-
-function policyOf({ version, text, author, reason, publish_time }: PolicyRow): PublishedPolicy {
-  return { version, text, author, reason, publishTimeMs: publish_time };
-}
-
-/** The activation of a row. */
-export function activationOf({ pointer, version, previous_version, author, reason, activate_time }: ActivationRow): PolicyActivation {
-  return {
-    pointer,
-    version: version ?? undefined,
-    previousVersion: previous_version ?? undefined,
-    author,
-    reason,
-    timeMs: activate_time,
   };
 }

@@ -1,9 +1,9 @@
 // The reading side: one read-only connection on the main thread, with its statements kept.
 import Database from "better-sqlite3";
 import type { GatehouseError } from "../../errors.ts";
+import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import { causeOfCode } from "./failure-causes.ts";
-import type { StoreHealth } from "./store-health.ts";
+import { causeOfCode, type FailureCause } from "./failure-causes.ts";
 
 /** What a column can hold, as a parameter. */
 export type SqlValue = string | number | null | Buffer;
@@ -37,7 +37,7 @@ const busyTimeoutMs = 100;
 const cacheKiB = 8000;
 
 /** Opens the reading side of a database that is there. */
-export function openReader(path: string, health: Pick<StoreHealth, "failed">): Reader {
+export function openReader(path: string, health: Pick<StoreHealth<FailureCause>, "failed">): Reader {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
   db.pragma(`cache_size = -${cacheKiB}`);
   const statements = new Map<string, Database.Statement>();

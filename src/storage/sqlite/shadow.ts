@@ -1,11 +1,13 @@
 // What the shadow policy said of decisions, in SQLite.
+
 import { decodeShadow, encodeShadow } from "../decision-codec.ts";
+import { asAppended, type DecisionRow, decisionOf } from "../decision-rows.ts";
+import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
 import { createShadowCounter } from "../shadow-count.ts";
 import type { Decisions, ShadowCounts } from "../storage.ts";
-import { asAppended, type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
+import { selectDecision } from "./decision-rows.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader } from "./reader.ts";
-import { formatSequenceId, parseSequenceId } from "./sequence-ids.ts";
 import type { Writer } from "./writer.ts";
 
 interface CountedRow {

@@ -7,6 +7,9 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import { lockFile } from "../../process-lock.ts";
 import type { Store } from "../storage.ts";
+import { createStoreHealth } from "../store-health.ts";
+import type { StoreLogger } from "../store-logger.ts";
+import { createUnderWay } from "../under-way.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
@@ -14,7 +17,7 @@ import { createDecisions } from "./decisions.ts";
 import { createErasures } from "./erasures.ts";
 import { createEvents } from "./events.ts";
 import { createFactsAt } from "./facts.ts";
-import type { FailureCause } from "./failure-causes.ts";
+import { adviceByCause, type FailureCause } from "./failure-causes.ts";
 import { createFeed } from "./feed.ts";
 import { createFollowUps } from "./follow-ups.ts";
 import { createKeys } from "./keys.ts";
@@ -25,10 +28,7 @@ import { createPolicies } from "./policies.ts";
 import { openReader } from "./reader.ts";
 import { createRetention } from "./retention.ts";
 import { createSipHash } from "./sip-hash.ts";
-import { createStoreHealth } from "./store-health.ts";
-import type { StoreLogger } from "./store-logger.ts";
 import { createTimeline } from "./timeline.ts";
-import { createUnderWay } from "./under-way.ts";
 import { startUpkeep } from "./upkeep.ts";
 import { createWriter, type WriterPressure } from "./writer.ts";
 
@@ -77,7 +77,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     prepareDatabase(path);
     const { logger, onFailure } = options;
     const touch = (): Promise<unknown> => writer.write(["check"]);
-    const health = createStoreHealth({ path, logger, onFailure, probe: touch });
+    const health = createStoreHealth({ database: path, adviceByCause, logger, onFailure, probe: touch });
     const reader = openReader(path, health);
     const writer = createWriter(path, reader, health);
     // The reader closes before the writer: the last connection copies the log into the database and removes it.

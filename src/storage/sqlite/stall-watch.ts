@@ -1,5 +1,7 @@
 // Notices when the writer thread owes an answer for too long: a disk that hangs, or a machine without time for it.
-import type { StoreHealth } from "./store-health.ts";
+
+import type { StoreHealth } from "../store-health.ts";
+import type { FailureCause } from "./failure-causes.ts";
 
 /** Watches one thread that has at most one piece of work at a time. */
 export interface StallWatch {
@@ -18,7 +20,7 @@ const stalledAfterMs = 2000;
 const checkMs = 500;
 
 /** Creates a watch. `waiting` tells how many writes wait for the thread. */
-export function createStallWatch(waiting: () => number, health: Pick<StoreHealth, "failed">): StallWatch {
+export function createStallWatch(waiting: () => number, health: Pick<StoreHealth<FailureCause>, "failed">): StallWatch {
   let sinceMs: number | undefined;
   let isReported = false;
   const timer = setInterval(report, checkMs).unref();

@@ -1,8 +1,11 @@
 // Timelines in SQLite: what several indexes say of one account, owner or user, merged by the one sequence.
+
+import { type DecisionRow, decisionOf } from "../decision-rows.ts";
+import { type EventRow, eventOf, selectEvent } from "../event-rows.ts";
 import { parseLogPosition } from "../page-positions.ts";
 import type { Timeline, TimelineEntry, TimelineFilter } from "../storage.ts";
-import { type DecisionRow, decisionOf, selectDecision } from "./decision-rows.ts";
-import { type EventRow, eventOf, selectEvent } from "./events.ts";
+import { selectDecision } from "./decision-rows.ts";
+
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 import { selectHighest } from "./sequence.ts";

@@ -1,7 +1,7 @@
 // Keeps the database in shape beside the work: folds a log that has grown long, and looks for damage once after the start.
 import { statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import type { StoreLogger } from "./store-logger.ts";
+import type { StoreLogger } from "../store-logger.ts";
 
 /** What the upkeep needs. */
 export interface UpkeepDeps {

@@ -1,9 +1,9 @@
 // How the registry of accounts is written: what events say, and what comes of it. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import { type AccountChangeRow, inStampOrder, insertChange, selectChange, valuesOfWrites, writesOfRow } from "../account-change-rows.ts";
 import { type AccountChange, type AccountRecord, applyChange, isLatest } from "../account-merge.ts";
 import { countRevisions, nextRevision, saidFields } from "../account-revisions.ts";
-import { type AccountChangeRow, inStampOrder, insertChange, selectChange, valuesOfWrites, writesOfRow } from "./account-change-rows.ts";
-import { type AccountRow, recordOfRow, selectAccount, updateUnsearched, upsertAccount, valuesOfRecord } from "./account-rows.ts";
+import { type AccountRow, recordOfRow, selectAccount, updateUnsearched, upsertAccount, valuesOfRecord } from "../account-rows.ts";
 
 /** Applies to the registry what the event with this sequence number says of its account. */
 export type ApplyAccountChange = (

@@ -1,31 +1,14 @@
 // How cases are opened and closed. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import type { CaseSubject, FollowUpCases } from "../creations.ts";
 import type { Sequence } from "./sequence.ts";
 import type { WriteOperations } from "./writes.ts";
-
-/** What a case is about. */
-export interface CaseSubject {
-  appId: number;
-  kind: number;
-  decisionSeq: number | null;
-  eventSeq: number | null;
-  accountId: string | null;
-  user: string | null;
-}
-
-/** Opens and closes cases. */
-export interface CaseWrites {
-  /** Results in the sequence number of the case. */
-  open(subject: CaseSubject, nowMs: number): number;
-  /** Closes the open cases of a kind about an event, because they have proved wrong. */
-  closeOfEvent(kind: number, eventSeq: number, reason: string, nowMs: number): void;
-}
 
 /** Who closes a case that has proved wrong. */
 const self = "gatehouse";
 
 /** Prepares the writing of cases. */
-export function prepareCases(db: Database, sequence: Sequence): CaseWrites & Pick<WriteOperations, "openCase" | "closeCase"> {
+export function prepareCases(db: Database, sequence: Sequence): FollowUpCases & Pick<WriteOperations, "openCase" | "closeCase"> {
   const insert = db.prepare(
     "INSERT INTO cases (seq, app_id, kind, decision_seq, event_seq, account_id, user, open_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );

@@ -1,7 +1,7 @@
 // How what decisions count is written: the buckets of rates, which lose what is past in small steps, each paid by the write that comes upon it.
 // Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
-import { firstBucketStartMs } from "./rate-buckets.ts";
+import { firstBucketStartMs } from "../rate-buckets.ts";
 import { everySoOften, rowsPerSweep } from "./sweeping.ts";
 import type { CountValues } from "./writes.ts";
 

@@ -1,11 +1,11 @@
 // How decisions, what the shadow policy said of them and what was answered instead are written. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import type { AskedValues } from "../creation-rows.ts";
+import type { Creations, FollowedUpValues } from "../creations.ts";
 import type { FollowUpRules } from "../storage.ts";
-import type { AskedValues } from "./creation-rows.ts";
 import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Counts } from "./write-counts.ts";
-import type { Creations, FollowedUpValues } from "./write-creations.ts";
 import type { PartFollowUps } from "./write-part-follow-ups.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { CountValues, DecisionValues, WriteOperations } from "./writes.ts";

@@ -1,13 +1,13 @@
 // How events are written, with all that comes of them. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { AccountChange } from "../account-merge.ts";
+import type { HappenedValues } from "../creation-rows.ts";
+import type { Creations, EventJoin } from "../creations.ts";
 import type { MessageChange } from "../message-merge.ts";
+import { formatSequenceId } from "../sequence-ids.ts";
 import type { SubscriptionChange } from "../subscription-merge.ts";
-import type { HappenedValues } from "./creation-rows.ts";
 import type { Sequence } from "./sequence.ts";
-import { formatSequenceId } from "./sequence-ids.ts";
 import { prepareAccounts } from "./write-accounts.ts";
-import type { Creations, EventJoin } from "./write-creations.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareMessages } from "./write-messages.ts";
 import type { HappenedParts, PartFollowUps } from "./write-part-follow-ups.ts";

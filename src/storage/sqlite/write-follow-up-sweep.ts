@@ -1,8 +1,8 @@
 // How time goes by for creations: allows are noted as abandoned, and what is too old to be joined is forgotten. Walks the logs in their order,
 // each with a cursor on disk, so that its work depends on what is new and not on what is kept. Runs in the writer thread.
 import type { Database } from "better-sqlite3";
-import { Standing } from "./creation-rows.ts";
-import { abandoned, bypass } from "./write-creations.ts";
+import { Standing } from "../creation-rows.ts";
+import { abandoned, bypass } from "../creations.ts";
 import type { WriteArguments } from "./writes.ts";
 
 /** How many rows of each log are looked at in one write: some milliseconds of work. */

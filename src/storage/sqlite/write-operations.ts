@@ -1,11 +1,12 @@
 // How each write changes the database. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
+import { createCreations } from "../creations.ts";
 import { createPolicyIds } from "./policy-ids.ts";
 import { createSequence } from "./sequence.ts";
 import { auditOperations } from "./write-audit.ts";
 import { prepareCases } from "./write-cases.ts";
 import { prepareCounts } from "./write-counts.ts";
-import { prepareCreations } from "./write-creations.ts";
+import { prepareCreationRows } from "./write-creations.ts";
 import { decisionAppender, degradedMarker, prepareInsertDecision, shadowAppender } from "./write-decisions.ts";
 import { erasureOperations } from "./write-erasures.ts";
 import { eventAppender } from "./write-events.ts";
@@ -32,7 +33,7 @@ export function prepareOperations(db: Database): Operations {
   const policyIds = createPolicyIds(db);
   const counts = prepareCounts(db);
   const { open, closeOfEvent, openCase, closeCase } = prepareCases(db, sequence);
-  const creations = prepareCreations(db, { open, closeOfEvent });
+  const creations = createCreations(prepareCreationRows(db), { open, closeOfEvent });
   const parts = preparePartFollowUps(db, { open, closeOfEvent });
   const userSegments = prepareUserSegments(db);
   const insertDecision = prepareInsertDecision(db, policyIds, userSegments);

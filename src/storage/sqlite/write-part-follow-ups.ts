@@ -2,15 +2,14 @@
 // to be kept for that. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import type { CaseKind } from "../../../gen/gatehouse/v1/case_service_pb.ts";
+import type { EventJoin, FollowedUpValues, FollowUpCases } from "../creations.ts";
 import { type AskedDecision, clockSlackMs, type FollowingEvent, joinFollowUps } from "../follow-up-join.ts";
 import { bypassed, confirmed, leaked, type PartState, unknown, wholeOfEvent } from "../follow-up-parts.ts";
+import { formatSequenceId } from "../sequence-ids.ts";
 import type { FollowUpRules } from "../storage.ts";
 import { type FoundDecisions, type PartedDecision, preparePartedDecisions } from "./parted-decisions.ts";
 import { type PartedEvent, partsColumn, preparePartedEvents } from "./parted-events.ts";
 import { createRecentEvents } from "./recent-events.ts";
-import { formatSequenceId } from "./sequence-ids.ts";
-import type { CaseWrites } from "./write-cases.ts";
-import type { EventJoin, FollowedUpValues } from "./write-creations.ts";
 
 const leak: typeof CaseKind.LEAK = 1;
 const bypass: typeof CaseKind.BYPASS = 2;
@@ -62,7 +61,7 @@ interface HappenedPart extends FollowingEvent {
 }
 
 /** Prepares the joining of subscriptions and messages. */
-export function preparePartFollowUps(db: Database, cases: CaseWrites): PartFollowUps {
+export function preparePartFollowUps(db: Database, cases: FollowUpCases): PartFollowUps {
   const kept = preparePartedDecisions(db);
   const happenings = preparePartedEvents(db);
   const recent = createRecentEvents(db);

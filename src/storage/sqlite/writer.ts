@@ -1,12 +1,12 @@
 // The main side of the writer thread: gathers writes into batches, one in flight at a time, and starts the thread anew when it died.
 import { Worker } from "node:worker_threads";
+import type { StoreHealth } from "../store-health.ts";
 import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import { causeOfCode } from "./failure-causes.ts";
+import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
+import { causeOfCode, type FailureCause } from "./failure-causes.ts";
 import type { Reader } from "./reader.ts";
 import { createStallWatch } from "./stall-watch.ts";
-import type { StoreHealth } from "./store-health.ts";
-import { createWaitingWrites, type Turn } from "./waiting-writes.ts";
 import {
   type BatchAnswer,
   changesFacts,
@@ -86,10 +86,10 @@ const workerFile = new URL(import.meta.url.endsWith(".ts") ? "./writer-worker.ts
 export function createWriter(
   path: string,
   reader: Pick<Reader, "all" | "hold" | "letGo" | "value">,
-  health: Pick<StoreHealth, "failed" | "worked">,
+  health: Pick<StoreHealth<FailureCause>, "failed" | "worked">,
 ): Writer {
   let worker: Worker | undefined;
-  const waiting = createWaitingWrites<PendingWrite>();
+  const waiting = createWaitingWrites<PendingWrite>(({ write }) => sizeOf(write));
   let inFlight: PendingWrite[] | undefined;
   const stallWatch = createStallWatch(waiting.count, health);
   let checkpointing = false;
@@ -291,4 +291,11 @@ export function createWriter(
       });
     },
   };
+}
+
+/** About how many bytes a write holds: its texts are what can be large. */
+function sizeOf(write: Write): number {
+  let bytes = 64;
+  for (const value of write) if (typeof value === "string") bytes += value.length;
+  return bytes;
 }

@@ -23,6 +23,8 @@ export interface OpenedStore {
   store: Store;
   /** Closes it and opens it again over the same data. */
   reopen(): Promise<Store>;
+  /** Opens another store over the same data, as another process does. Not there: one process has the data to itself. */
+  openAnother?(): Promise<Store>;
   /** Closes what is open and removes the data. */
   destroy(): Promise<void>;
 }

@@ -22,8 +22,8 @@ import { openReader } from "../../../src/storage/sqlite/reader.ts";
 import { restoreDatabase } from "../../../src/storage/sqlite/restore-database.ts";
 import { createSipHash } from "../../../src/storage/sqlite/sip-hash.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
-import { createUnderWay } from "../../../src/storage/sqlite/under-way.ts";
 import { createWriter } from "../../../src/storage/sqlite/writer.ts";
+import { createUnderWay } from "../../../src/storage/under-way.ts";
 import { expectReason, makeLists } from "../conformance/opened-store.ts";
 import { baseMs, expiringEntry, listEntry, samplePolicy } from "../samples.ts";
 

@@ -11,8 +11,8 @@ import { GatehouseError } from "../../../src/errors.ts";
 import { nextTurn } from "../../../src/storage/sqlite/next-turn.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
-import { append, appendEvent, expectReason, factsAt, follow, makeLists, walk } from "../conformance/opened-store.ts";
-import { storeConformance } from "../conformance.ts";
+import { append, appendEvent, expectReason, factsAt, follow, makeLists, type OpenStore, walk } from "../conformance/opened-store.ts";
+import { followedPartsConformance, storeConformance } from "../conformance.ts";
 import {
   appId,
   baseMs,
@@ -50,7 +50,7 @@ async function open(options: Partial<Parameters<typeof openSqliteStore>[0]> = {}
   return store;
 }
 
-storeConformance("SQLite", async () => {
+const openForConformance: OpenStore = async () => {
   const own = makeFolder();
   let store = await openSqliteStore({ path: join(own, "gatehouse.db") });
   return {
@@ -65,7 +65,10 @@ storeConformance("SQLite", async () => {
       rmSync(own, { recursive: true });
     },
   };
-});
+};
+
+storeConformance("SQLite", openForConformance);
+followedPartsConformance("SQLite", openForConformance);
 
 describe("the store in SQLite", () => {
   beforeEach(() => {

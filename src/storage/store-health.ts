@@ -1,21 +1,23 @@
 // Whether the store works, and why not: one log line for each trouble, one when it is over, and a try now and then in between.
-import { adviceByCause, type FailureCause } from "./failure-causes.ts";
 import type { StoreLogger } from "./store-logger.ts";
 
 /** What the health needs. */
-export interface StoreHealthDeps {
-  path: string;
+export interface StoreHealthDeps<Cause extends string> {
+  /** Which database it is, for the log. */
+  database: string;
+  /** What an operator is told of each cause. */
+  adviceByCause: Readonly<Record<Cause | "other", string>>;
   logger: StoreLogger | undefined;
   /** Counts failures; must not throw. */
-  onFailure: ((cause: FailureCause, count: number) => void) | undefined;
+  onFailure: ((cause: Cause | "other", count: number) => void) | undefined;
   /** Tries to write something; may reject. */
   probe(): Promise<unknown>;
 }
 
 /** Hears what becomes of writes and reads. */
-export interface StoreHealth {
+export interface StoreHealth<Cause extends string> {
   /** So many writes or reads failed for this cause. With `other` the store counts as working: the fault is in what was to be written. */
-  failed(cause: FailureCause, count: number, error?: unknown): void;
+  failed(cause: Cause | "other", count: number, error?: unknown): void;
   /** Something was written. */
   worked(): void;
   /** Whether the latest write, but for those that failed for `other`, was done. */
@@ -30,10 +32,16 @@ const probeMs = 1000;
 /** After how long a trouble that goes on is logged again. */
 const remindMs = 60_000;
 
-export function createStoreHealth({ path, logger, onFailure, probe }: StoreHealthDeps): StoreHealth {
+export function createStoreHealth<Cause extends string>({
+  database,
+  adviceByCause,
+  logger,
+  onFailure,
+  probe,
+}: StoreHealthDeps<Cause>): StoreHealth<Cause> {
   let downSinceMs: number | undefined;
   let failures = 0;
-  const loggedMs = new Map<FailureCause, number>();
+  const loggedMs = new Map<Cause | "other", number>();
   let timer: NodeJS.Timeout | undefined;
   let isTrying = false;
   let stopped = false;
@@ -60,12 +68,12 @@ export function createStoreHealth({ path, logger, onFailure, probe }: StoreHealt
       const last = loggedMs.get(cause);
       if (last !== undefined && performance.now() - last < remindMs) return;
       loggedMs.set(cause, performance.now());
-      logger?.warn({ cause, database: path, error }, `The store fails. ${adviceByCause[cause]}`);
+      logger?.warn({ cause, database, error }, `The store fails. ${adviceByCause[cause]}`);
     },
     worked() {
       if (downSinceMs === undefined) return;
       const downMs = Math.round(performance.now() - downSinceMs);
-      logger?.info({ database: path, downMs, failures }, "The store works again.");
+      logger?.info({ database, downMs, failures }, "The store works again.");
       downSinceMs = undefined;
       failures = 0;
       loggedMs.clear();

@@ -1,11 +1,10 @@
-// The writes that wait for the writer thread: two queues, so that decisions go before what can wait longer, with a bound on each.
-import type { Write } from "./writes.ts";
+// The writes that wait for their turn: two queues, so that decisions go before what can wait longer, with a bound on each.
 
 /** Whether a write goes before the others. */
 export type Turn = "first" | "later";
 
 /** Writes that wait, each with what belongs to it. */
-export interface WaitingWrites<Item extends { readonly write: Write }> {
+export interface WaitingWrites<Item> {
   /** Takes an item in, unless its queue is full: then false. */
   add(item: Item, turn: Turn): boolean;
   /** Takes the next items out, at most `limit`: those of the first turn, but always some that came later, so that nothing waits for ever. */
@@ -27,8 +26,8 @@ const maxWaiting = {
 /** The part of a batch that those of the later turn have for themselves: one in so many. */
 const laterShare = 5;
 
-/** Creates the queues, empty. */
-export function createWaitingWrites<Item extends { readonly write: Write }>(): WaitingWrites<Item> {
+/** Creates the queues, empty. `sizeOf` says about how many bytes an item holds. */
+export function createWaitingWrites<Item>(sizeOf: (item: Item) => number): WaitingWrites<Item> {
   const queues: Record<Turn, { items: Item[]; bytes: number }> = { first: { items: [], bytes: 0 }, later: { items: [], bytes: 0 } };
 
   function takeFrom(turn: Turn, limit: number): Item[] {
@@ -36,7 +35,7 @@ export function createWaitingWrites<Item extends { readonly write: Write }>(): W
     const taken = queue.items.slice(0, limit);
     queue.items = queue.items.slice(taken.length);
     if (queue.items.length === 0) queue.bytes = 0;
-    else for (const { write } of taken) queue.bytes -= sizeOf(write);
+    else for (const item of taken) queue.bytes -= sizeOf(item);
     return taken;
   }
 
@@ -46,7 +45,7 @@ export function createWaitingWrites<Item extends { readonly write: Write }>(): W
       const { count, bytes } = maxWaiting[turn];
       if (queue.items.length >= count || queue.bytes >= bytes) return false;
       queue.items.push(item);
-      queue.bytes += sizeOf(item.write);
+      queue.bytes += sizeOf(item);
       return true;
     },
     take(limit) {
@@ -60,11 +59,4 @@ export function createWaitingWrites<Item extends { readonly write: Write }>(): W
     count: () => queues.first.items.length + queues.later.items.length,
     bytes: () => queues.first.bytes + queues.later.bytes,
   };
-}
-
-/** About how many bytes a write holds: its texts are what can be large. */
-function sizeOf(write: Write): number {
-  let bytes = 64;
-  for (const value of write) if (typeof value === "string") bytes += value.length;
-  return bytes;
 }

@@ -1,6 +1,6 @@
 // Accounts as rows of the table `accounts`, for both sides of the store.
-import type { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
-import type { AccountRecord } from "../account-merge.ts";
+import type { AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import type { AccountRecord } from "./account-merge.ts";
 
 /** A row as `selectAccount` reads it. */
 export interface AccountRow {

@@ -1,5 +1,5 @@
 // Creations as rows of the table `creations`: what stands where in its key, and the values that cross to the writer thread.
-import type { AskedCreation } from "../storage.ts";
+import type { AskedCreation } from "./storage.ts";
 
 /** What a row of `creations` is. It stands early in the key, so that an owner's allows are counted without meeting the denials. */
 export const Standing = {

@@ -1,7 +1,7 @@
 // Cases as rows of the table `cases`.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Case, type CaseKind, CaseSchema, CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
+import { type Case, type CaseKind, CaseSchema, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
 
 /** A row as `selectCase` reads it. */
@@ -20,7 +20,7 @@ export interface CaseRow {
 }
 
 /** Reads whole rows; a WHERE may follow. */
-export const selectCase = `SELECT seq, app_id, kind, decision_seq, event_seq, account_id, user, open_time, close_time, closed_by, close_reason
+export const selectCase = `SELECT seq, app_id, kind, decision_seq, event_seq, account_id, "user", open_time, close_time, closed_by, close_reason
   FROM cases`;
 
 /** The case of a row. */

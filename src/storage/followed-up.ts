@@ -1,10 +1,10 @@
-// What became known by a write, as the writer thread answers it: a sequence number, and after it four numbers for each event.
-import type { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
-import type { FollowedUp } from "../storage.ts";
+// What became known by a write, as the writing sides of stores answer it: a sequence number, and after it four numbers for each event.
+import type { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
-import type { WriteResult } from "./writes.ts";
+import type { FollowedUp } from "./storage.ts";
 
-type Followed = WriteResult<"appendDecision" | "appendEvent" | "markDegraded">;
+/** A number, or one with what became known after it. */
+type Followed = number | readonly number[];
 
 /** The sequence number of a result, or what else stands first. */
 export function seqOf(result: Followed): number {

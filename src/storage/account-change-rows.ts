@@ -1,7 +1,7 @@
 // What events have said of accounts, as rows of the table `account_changes`, for both sides of the store.
-import type { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
-import type { Stamp } from "../account-merge.ts";
-import type { SaidFields } from "../account-revisions.ts";
+import type { AccountState } from "../../gen/gatehouse/v1/account_service_pb.ts";
+import type { Stamp } from "./account-merge.ts";
+import type { SaidFields } from "./account-revisions.ts";
 
 /** A row as `selectChange` reads it. */
 export interface AccountChangeRow {

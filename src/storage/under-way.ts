@@ -1,5 +1,5 @@
 // What appends that are under way have taken and counted: what is not on disk yet and must be seen all the same.
-import type { AskedCreation, RateCounter } from "../storage.ts";
+import type { AskedCreation, RateCounter } from "./storage.ts";
 
 /** What is taken and counted under way. */
 export interface UnderWay {

@@ -1,0 +1,49 @@
+// The steps that make the database, in order. The table `gatehouse_schema` counts those that were done.
+import type { PoolClient } from "pg";
+import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
+import { GatehouseError } from "../../errors.ts";
+import { createCommit } from "./schema-commit.ts";
+import { createAnswers } from "./schema-questions.ts";
+import { createTables } from "./schema-tables.ts";
+
+/** A step that has been released is never changed; what must change is a new step at the end. */
+const migrations: readonly string[] = [createTables + createAnswers + createCommit];
+
+/** The advisory lock under which one process at a time does the steps. */
+const migrationLock = 7_105_204_018;
+
+/**
+ * Does the steps that are missing, each with its number in one transaction; another process that does them is waited for. Rejects when the
+ * database has more steps than this program, or cannot keep every text.
+ */
+export async function migrate(client: Pick<PoolClient, "query">, steps: readonly string[] = migrations): Promise<void> {
+  const { rows: encodings } = await client.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding");
+  if (encodings[0]?.encoding !== "UTF8") {
+    throw new GatehouseError(
+      ErrorReason.STORE_UNAVAILABLE,
+      `The PostgreSQL database has the encoding ${encodings[0]?.encoding}, which cannot keep every name: make one with ENCODING 'UTF8'.`,
+    );
+  }
+  await client.query("SET statement_timeout = 0");
+  await client.query("SELECT pg_advisory_lock($1)", [migrationLock]);
+  try {
+    await client.query("CREATE TABLE IF NOT EXISTS gatehouse_schema (one integer PRIMARY KEY CHECK (one = 1), steps integer NOT NULL)");
+    await client.query("INSERT INTO gatehouse_schema VALUES (1, 0) ON CONFLICT DO NOTHING");
+    const { rows } = await client.query<{ steps: number }>("SELECT steps FROM gatehouse_schema");
+    const done = Number(rows[0]?.steps ?? 0);
+    if (done > steps.length) {
+      throw new GatehouseError(
+        ErrorReason.STORE_UNAVAILABLE,
+        `The PostgreSQL database was made by a newer Gatehouse (schema ${done}, this one knows up to ${steps.length}): use that version, or another database.`,
+      );
+    }
+    for (const [index, sql] of steps.entries()) {
+      if (index < done) continue;
+      // Statements of one query string are one transaction.
+      await client.query(`BEGIN; ${sql}; UPDATE gatehouse_schema SET steps = ${index + 1}; COMMIT`);
+    }
+  } finally {
+    await client.query("SELECT pg_advisory_unlock($1)", [migrationLock]);
+    await client.query("RESET statement_timeout");
+  }
+}

@@ -1,0 +1,106 @@
+// Timelines in PostgreSQL: what several indexes say of one account, owner or user, merged by the one sequence.
+import { type DecisionRow, decisionOf } from "../decision-rows.ts";
+import { type EventRow, eventOf, selectEvent } from "../event-rows.ts";
+import { parseLogPosition } from "../page-positions.ts";
+import type { Timeline, TimelineEntry, TimelineFilter } from "../storage.ts";
+import type { Reader, SqlValue } from "./connections.ts";
+import { selectDecision } from "./decision-rows.ts";
+import { rowsBySeq } from "./rows-by-seq.ts";
+
+/** Up to how many accounts of an owner are asked one by one. Who has more has so much in the log that going through it finds enough. */
+const maxAccountsAsked = 500;
+
+/** How much of the log one page goes through for such an owner. */
+const positionsPerPage = 20_000;
+
+/** Finds sequence numbers below one, with a limit: the highest that pass, the highest first. */
+interface Source {
+  sql: string;
+  values: SqlValue[];
+  /** How often the bound and the limit stand in the statement, after the other values. */
+  isWindow?: boolean;
+}
+
+/** Creates the timelines. */
+export function createTimeline(reader: Reader): Timeline {
+  async function hasManyAccounts(appId: number, owner: string): Promise<boolean> {
+    const sql = "SELECT count(*) AS count FROM (SELECT 1 FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ?) AS few";
+    return ((await reader.get<{ count: number }>(sql, appId, owner, maxAccountsAsked + 1))?.count ?? 0) > maxAccountsAsked;
+  }
+
+  async function sourcesOf(filter: TimelineFilter): Promise<Source[]> {
+    const { appId } = filter;
+    if ("accountId" in filter) {
+      const { accountId } = filter;
+      return ["decisions", "events"].map((table) => simple(table, "app_id = ? AND account_id = ?", appId, accountId));
+    }
+    if ("user" in filter) {
+      const { user } = filter;
+      return [
+        simple("decisions", "app_id = ? AND operator = ?", appId, user),
+        simple("decisions", "app_id = ? AND owner = ?", appId, user),
+        simple("event_users", 'app_id = ? AND "user" = ?', appId, user),
+      ];
+    }
+    const { owner } = filter;
+    const isMany = await hasManyAccounts(appId, owner);
+    return [
+      simple("decisions", "app_id = ? AND owner = ?", appId, owner),
+      // The owner of a creation that asks for itself is not written out.
+      simple("decisions", "app_id = ? AND owner IS NULL AND account_id IS NULL AND operator = ?", appId, owner),
+      ...["decisions", "events"].map((table) => (isMany ? scanOfOwned(table, appId, owner) : ofOwned(table, appId, owner))),
+    ];
+  }
+
+  return {
+    async listTimeline(filter, page) {
+      const head = await reader.get<{ position: number }>("SELECT position FROM log_head");
+      const below = page.after === undefined ? (head?.position ?? 0) + 1 : parseLogPosition(page.after);
+      const sources = await sourcesOf(filter);
+      const wanted = page.size + 1;
+      // Below this some source is not looked through.
+      const floor = sources.some(({ isWindow }) => isWindow) ? Math.max(0, below - positionsPerPage) : 0;
+      const parts = sources.map(({ sql }) => `(${sql} AND seq < ? AND seq >= ? ORDER BY seq DESC LIMIT ?)`);
+      const values = sources.flatMap((source) => [...source.values, below, floor, wanted]);
+      const found = await reader.all<{ seq: number }>(`${parts.join(" UNION ")} ORDER BY seq DESC LIMIT ?`, ...values, wanted);
+      const seqs = found.map(({ seq }) => seq);
+      const kept = seqs.slice(0, page.size);
+      const items = await entriesOf(reader, kept);
+      const next = seqs.length > page.size ? kept.at(-1) : floor;
+      return next ? { items, next: String(next) } : { items };
+    },
+  };
+}
+
+/** A source that one index answers. */
+function simple(table: string, where: string, ...values: SqlValue[]): Source {
+  return { sql: `SELECT seq FROM ${table} WHERE ${where}`, values };
+}
+
+/** The decisions or events about each account of an owner. */
+function ofOwned(table: string, appId: number, owner: string): Source {
+  const owned = "SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ?";
+  return { sql: `SELECT seq FROM ${table} WHERE app_id = ? AND account_id IN (${owned})`, values: [appId, appId, owner] };
+}
+
+/** The decisions or events about all accounts of an owner, by going through the log. */
+function scanOfOwned(table: string, appId: number, owner: string): Source {
+  const isOwned = `EXISTS (SELECT 1 FROM account_owners AS o WHERE o.app_id = t.app_id AND o.owner = ? AND o.account_id = t.account_id)`;
+  return { sql: `SELECT seq FROM ${table} AS t WHERE t.app_id = ? AND ${isOwned}`, values: [appId, owner], isWindow: true };
+}
+
+/** The decisions and events with these numbers, in their order. */
+async function entriesOf(reader: Reader, seqs: readonly number[]): Promise<TimelineEntry[]> {
+  const decisions = await rowsBySeq<DecisionRow>(reader, selectDecision, seqs);
+  const events = await rowsBySeq<EventRow>(
+    reader,
+    selectEvent,
+    seqs.filter((seq) => !decisions.has(seq)),
+  );
+  return seqs.flatMap((seq): TimelineEntry[] => {
+    const decision = decisions.get(seq);
+    if (decision !== undefined) return [{ kind: "decision", decision: decisionOf(decision) }];
+    const event = events.get(seq);
+    return event === undefined ? [] : [{ kind: "event", event: eventOf(event) }];
+  });
+}
