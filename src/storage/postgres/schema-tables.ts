@@ -85,7 +85,7 @@ export const createTables = `
     follow_up integer NOT NULL,
     follow_up_event_seq bigint, -- NULL when none did
     follow_up_time bigint NOT NULL,
-    parts text, -- of decisions on subscribers and messages: JSON, as in SQLite; nothing writes it yet, here and in the next three
+    parts ${text}, -- of decisions on subscribers and messages: JSON, as in SQLite; nothing writes it yet, here and in the next three
     missing integer,
     abandon_time bigint
   );
@@ -102,7 +102,7 @@ export const createTables = `
     body ${text} NOT NULL,
     follow_up integer, -- NULL for what is not known, and for what is no creation
     decision_seq bigint, -- NULL when it follows from none
-    follow_up_parts text
+    follow_up_parts ${text}
   );
   CREATE INDEX events_by_account ON events (app_id, account_id, seq);
   CREATE TABLE event_users ( -- which events name a user as operator, owner or subscriber
