@@ -13,8 +13,11 @@ export interface CommitOutcomes {
   find(batch: number, lost: unknown): Promise<number | undefined>;
 }
 
-/** How long it is tried: what waits for the batch has given up by then. */
-const findWithinMs = 2000;
+/**
+ * How long it is tried: longer than a server takes to come back. Webhooks are answered by their fallback meanwhile, and must learn in the end whether
+ * there is a decision already.
+ */
+const findWithinMs = 60_000;
 const retryMs = 50;
 
 // Whoever holds the lock knows that what held it before has ended, one way or the other.
