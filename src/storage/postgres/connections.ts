@@ -4,8 +4,8 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { fromStoredText, toStoredText } from "../stored-text.ts";
 import { causeOfError, type FailureCause } from "./failure-causes.ts";
-import { fromStoredText, toStoredText } from "./stored-text.ts";
 
 /** A value of a parameter. */
 export type SqlValue = string | number | boolean | Buffer | null;

@@ -1,9 +1,9 @@
 // Deleting what is old, in PostgreSQL: a walk over each log in its order, with a place in the database, so that its work depends on what has become old.
 import type { Retention, RetentionClass } from "../storage.ts";
+import { toStoredJson } from "../stored-text.ts";
 import type { Connection } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
 import { eventClass } from "./retention-classes.ts";
-import { toStoredJson } from "./stored-text.ts";
 
 /** How many rows one call looks at: some milliseconds of work, for which other writes wait. Times may be a little out of order within them. */
 const rowsPerStep = 250;
