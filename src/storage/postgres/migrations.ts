@@ -7,7 +7,14 @@ import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
 
 /** A step that has been released is never changed; what must change is a new step at the end. */
-const migrations: readonly string[] = [createTables + createAnswers + createCommit];
+const migrations: readonly string[] = [
+  createTables + createAnswers + createCommit,
+  `CREATE TABLE restores ( -- the SQLite database that this one was moved from had been restored from a backup, and what came after that was undone
+    last_seq bigint PRIMARY KEY, -- the highest sequence number of the backup
+    next_seq bigint NOT NULL, -- all up to this one were passed over, so that none is given twice
+    restore_time bigint NOT NULL
+  );`,
+];
 
 /** The advisory lock under which one process at a time does the steps. */
 const migrationLock = 7_105_204_018;
