@@ -54,3 +54,19 @@ export async function migrate(client: Pick<PoolClient, "query">, steps: readonly
     await client.query("RESET statement_timeout");
   }
 }
+
+/** Rejects with STORE_UNAVAILABLE when the database has not all steps of this program, or more. `name` is what the error calls it. */
+export async function demandNewestSchema(client: Pick<PoolClient, "query">, name: string): Promise<void> {
+  const { rows: found } = await client.query<{ is_there: boolean }>("SELECT to_regclass('gatehouse_schema') IS NOT NULL AS is_there");
+  if (found[0]?.is_there !== true) throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, `${name} is not a database of Gatehouse.`);
+  const { rows } = await client.query<{ steps: number }>("SELECT steps FROM gatehouse_schema");
+  const steps = Number(rows[0]?.steps ?? 0);
+  if (steps === migrations.length) return;
+  const versions = `schema ${steps}, this one has ${migrations.length}`;
+  throw new GatehouseError(
+    ErrorReason.STORE_UNAVAILABLE,
+    steps < migrations.length
+      ? `The database ${name} is from an older Gatehouse (${versions}): start this version on it once, then move it.`
+      : `The database ${name} is from a newer Gatehouse (${versions}): use that version.`,
+  );
+}
