@@ -56,7 +56,7 @@ export default {
       "^src/telemetry/logger\\.ts$",
       "^src/policy/",
       "^src/storage/sqlite/",
-      "^src/storage/move\\.ts$",
+      "^src/storage/move(-memory)?\\.ts$",
       ...base,
     ),
     {
@@ -69,7 +69,7 @@ export default {
       name: "commands-on-the-file-know-only-its-keeping",
       severity: "error",
       from: { path: "^src/cli/" },
-      to: { path: "^src/storage/", pathNot: "^src/storage/(move|sqlite/(back-up|restore|inspect)-database)\\.ts$" },
+      to: { path: "^src/storage/", pathNot: "^src/storage/(move(-memory)?|sqlite/(back-up|restore|inspect)-database)\\.ts$" },
     },
     {
       name: "only-policy-commands-know-the-engine",

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Invalid, isPostgresUrl, readDatabase } from "../config-values.ts";
 import type { Move } from "../open-move.ts";
 import type { MovePass } from "../storage/move.ts";
+import type { MoveMemory } from "../storage/move-memory.ts";
 import { type Command, CommandError, type Io, parseFlags, UsageError } from "./command.ts";
 import { formatSince } from "./database-flags.ts";
 import { createProgress, formatCount } from "./progress.ts";
@@ -63,8 +64,10 @@ function readFlag(flag: string, value: string | undefined): string {
 }
 
 async function copy(move: Move, isFollowing: boolean, io: Io): Promise<number> {
+  const { createMoveMemory } = await import("../storage/move-memory.ts");
+  const memory = createMoveMemory();
   for (let passes = 1; ; passes += 1) {
-    const { pass, isLast, startMs } = await copyOnce(move, io);
+    const { pass, isLast, startMs } = await copyOnce(move, memory, io);
     const changed = sumOf(pass, "changed");
     if (isLast) return sayComplete(move, pass, startMs, io);
     if (isFollowing) {
@@ -74,12 +77,16 @@ async function copy(move: Move, isFollowing: boolean, io: Io): Promise<number> {
   }
 }
 
-async function copyOnce({ source, target }: Move, io: Io): Promise<{ pass: MovePass; isLast: boolean; startMs: number }> {
+async function copyOnce(
+  { source, target }: Move,
+  memory: MoveMemory,
+  io: Io,
+): Promise<{ pass: MovePass; isLast: boolean; startMs: number }> {
   const { copySnapshot } = await import("../storage/move.ts");
   const snapshot = await source.snapshot();
   const startMs = io.now();
   const progress = createProgress("compared and copied", io);
-  const pass = await copySnapshot(snapshot, target, (rows) => progress.add(rows));
+  const pass = await copySnapshot(snapshot, target, (rows) => progress.add(rows), memory);
   io.stderr.write(
     `${formatCount(sumOf(pass, "rows"))} rows, ${formatCount(sumOf(pass, "changed"))} of them copied (${progress.summary()}).\n`,
   );

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../errors.ts";
+import { createMoveMemory, type KnownStretch, type LogState, type MoveMemory } from "./move-memory.ts";
 import { differenceOfRows, type MovedKey, type MovedRow, type StretchDigest } from "./moved-rows.ts";
 import { type MovedTable, movedTables } from "./moved-tables.ts";
 
@@ -25,11 +26,15 @@ export interface GivenNumbers {
   erasureSeq: number;
 }
 
+/** A moment of the log; see `LogState`. */
+export type LogMoment = Pick<LogState, "changesFrom" | "earliest">;
+
 /** The store as it is at one moment. */
 export interface MovedSnapshot extends MovedReader {
   /** Whether nothing else has the store, and nothing can write to it before `end`: then this is all there will be. */
   isLast: boolean;
   givenNumbers(): Promise<GivenNumbers>;
+  logMoment(): Promise<LogMoment>;
   end(): Promise<void>;
 }
 
@@ -74,27 +79,39 @@ const maxAhead = 4;
 
 /**
  * Makes the target what the snapshot is: stretches of rows whose digests differ are compared row by row, rows that differ are replaced, and then the
- * digests must be the same. Rejects with STORE_UNAVAILABLE when they are not. `onCompared` hears of rows as they are done.
+ * digests must be the same. Rejects with STORE_UNAVAILABLE when they are not. `onCompared` hears of rows as they are done. With the `memory` of an
+ * earlier pass of the same process, what that has found on the target is taken to be there still.
  */
 export async function copySnapshot(
   snapshot: MovedSnapshot,
   target: MoveTarget,
   onCompared: (rows: number, table: string) => void,
+  memory = createMoveMemory(),
 ): Promise<MovePass> {
+  const state: LogState = { ...(await snapshot.logMoment()), erasures: await digestOfErasures(snapshot) };
   const passes: [string, TablePass][] = [];
   for (const table of movedTables) {
     const digest = createHash("sha256");
     const pass = { rows: 0, changed: 0 };
-    for await (const stretch of compare(snapshot, target, table)) {
+    const known: KnownStretch[] = [];
+    for await (const stretch of compare(snapshot, target, table, { memory, state })) {
       if (!isSame(stretch.source, stretch.target)) pass.changed += await copyStretch(snapshot, target, table, stretch);
       pass.rows += stretch.source.count;
       digest.update(stretch.source.digest);
+      if (stretch.to !== undefined) known.push({ from: stretch.from, to: stretch.to, digest: stretch.source });
       onCompared(stretch.source.count, table.name);
     }
+    memory.keep(table, known);
     passes.push([table.name, { ...pass, digest: digest.digest("hex") }]);
   }
+  memory.keepState(state);
   await target.settle();
   return Object.fromEntries(passes);
+}
+
+async function digestOfErasures(snapshot: MovedSnapshot): Promise<string> {
+  const erasures = movedTables.find(({ name }) => name === "erasures");
+  return erasures === undefined ? "" : (await snapshot.digest(erasures, undefined, undefined)).digest;
 }
 
 /** Compares the target with a snapshot, and changes nothing. Results in a line for each table that differs. */
@@ -125,23 +142,45 @@ interface ComparedStretch {
   target: StretchDigest;
 }
 
-async function* compare(source: MovedReader, target: MovedReader, table: MovedTable): AsyncGenerator<ComparedStretch> {
+/** Goes through a table, along the stretches that are remembered and then on to its end. */
+async function* compare(
+  source: MovedReader,
+  target: MovedReader,
+  table: MovedTable,
+  remembered?: { memory: MoveMemory; state: LogState },
+): AsyncGenerator<ComparedStretch> {
+  const known = remembered?.memory.stretches(table) ?? [];
   const ahead: Promise<ComparedStretch>[] = [];
   let from: MovedKey | undefined;
+  let begun = 0;
   let isAtEnd = false;
   while (!isAtEnd || ahead.length > 0) {
     while (!isAtEnd && ahead.length < maxAhead) {
-      const to = await source.endOfStretch(table, from, rowsPerStretch);
-      const comparing = compareStretch(source, target, table, from, to);
+      const stretch = known[begun];
+      const to = stretch === undefined ? await source.endOfStretch(table, from, rowsPerStretch) : stretch.to;
+      const comparing =
+        stretch === undefined
+          ? compareStretch(source, target, table, from, to)
+          : compareKnown(source, table, stretch, remembered?.memory.isUnchanged(table, stretch, remembered.state) ?? false);
       // Whoever takes it hears of its failure, unless an earlier one has failed.
       comparing.catch(() => {});
       ahead.push(comparing);
       from = to;
+      begun += 1;
       isAtEnd = to === undefined;
     }
     const next = await ahead.shift();
     if (next !== undefined) yield next;
   }
+}
+
+async function compareKnown(
+  source: MovedReader,
+  table: MovedTable,
+  { from, to, digest }: KnownStretch,
+  isUnchanged: boolean,
+): Promise<ComparedStretch> {
+  return { from, to, source: isUnchanged ? digest : await source.digest(table, from, to), target: digest };
 }
 
 async function compareStretch(

@@ -6,7 +6,8 @@ import Database from "better-sqlite3";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { openMove } from "../../src/open-move.ts";
-import { copySnapshot, findDifferences, type MovePass } from "../../src/storage/move.ts";
+import { copySnapshot, findDifferences, type MovedReader, type MovePass } from "../../src/storage/move.ts";
+import { createMoveMemory } from "../../src/storage/move-memory.ts";
 import { movedTables } from "../../src/storage/moved-tables.ts";
 import { openPostgresStore } from "../../src/storage/postgres/postgres-store.ts";
 import { migrate } from "../../src/storage/sqlite/migrations.ts";
@@ -196,6 +197,77 @@ describe("a move", () => {
     const url = await server.takeDatabase();
     await move(database, url);
     expect(await query(url, "SELECT count(*)::int AS n FROM accounts")).toEqual([{ n: 9000 }]);
+  });
+});
+
+describe("a process that copies again and again", () => {
+  /** Rows enough for several stretches, in both logs. */
+  async function fillMuch(): Promise<void> {
+    await withStore(database, fill);
+    change(
+      database,
+      `WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 9000)
+       INSERT INTO decisions (seq, app_id, operator, verdict, decide_time, body)
+         SELECT 1000 + value, 1400000000, 'ann', 1, 1, '{"createAccount":{"operator":"ann","name":"n"}}' FROM n;
+       WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 9000)
+       INSERT INTO events (seq, app_id, account_id, digest, receive_time, body)
+         SELECT 20000 + value, 1400000000, 'x', CAST('d' || value AS BLOB), 1, '{"accountFull":{"accountId":"x","operator":"gone"}}' FROM n;
+       DELETE FROM creations`,
+    );
+  }
+
+  /** Copies, changes the source, copies again and compares. Results in how many stretches of decisions were read the second time. */
+  async function copyTwice(url: string, changeSource: () => Promise<void>): Promise<number> {
+    await using both = await openMove({ from: database, to: url, isCompared: false });
+    const memory = createMoveMemory();
+    const first = await both.source.snapshot();
+    await copySnapshot(first, both.target, () => {}, memory);
+    await first.end();
+    await changeSource();
+    const second = await both.source.snapshot();
+    let read = 0;
+    const counting: MovedReader["digest"] = (table, from, to) => {
+      if (table.name === "decisions") read += 1;
+      return second.digest(table, from, to);
+    };
+    await copySnapshot({ ...second, digest: counting }, both.target, () => {}, memory);
+    expect(await findDifferences(second, both.target, () => {})).toEqual([]);
+    await second.end();
+    return read;
+  }
+
+  it("reads of the logs only what can have changed", async () => {
+    await fillMuch();
+    const read = await copyTwice(await server.takeDatabase(), async () => {
+      change(database, "INSERT INTO decisions (seq, app_id, verdict, body) VALUES (50000, 1400000000, 1, '{}')");
+    });
+    expect(read).toBe(1);
+  });
+
+  it("finds what retention has deleted", async () => {
+    await fillMuch();
+    const read = await copyTwice(await server.takeDatabase(), async () => {
+      change(database, "DELETE FROM decisions WHERE seq BETWEEN 1100 AND 1500; UPDATE feed SET earliest = 1500");
+    });
+    expect(read).toBeGreaterThan(1);
+  });
+
+  it("finds what erasures have changed", async () => {
+    await fillMuch();
+    const read = await copyTwice(await server.takeDatabase(), async () => {
+      change(database, `UPDATE decisions SET operator = 'erased' WHERE seq = 9000; UPDATE erasures SET found = '{"decisions":1}'`);
+    });
+    expect(read).toBeGreaterThan(4);
+  });
+
+  it("finds events that were joined with what was decided later", async () => {
+    await fillMuch();
+    change(database, "INSERT INTO creations VALUES (1400000000, 'o', 4, 'n', '', 20500, NULL, NULL, 20500, 1, 'x')");
+    const url = await server.takeDatabase();
+    await copyTwice(url, async () =>
+      change(database, "UPDATE events SET follow_up = 1, decision_seq = 1001 WHERE seq = 20500; DELETE FROM creations"),
+    );
+    expect(await query(url, "SELECT follow_up FROM events WHERE seq = 20500")).toEqual([{ follow_up: 1 }]);
   });
 });
 

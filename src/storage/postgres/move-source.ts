@@ -1,7 +1,7 @@
 // A store in PostgreSQL that is moved elsewhere: read while its services run, and as a whole when they have stopped.
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
-import type { GivenNumbers, MovedSnapshot, MoveSource } from "../move.ts";
+import type { GivenNumbers, LogMoment, MovedSnapshot, MoveSource } from "../move.ts";
 import { demandNewestSchema } from "./migrations.ts";
 import { connectForMove, isServed, moveFailed, nameOfUrl, namingFailures } from "./move-connection.ts";
 import { createMovedReader } from "./moved-reader.ts";
@@ -10,6 +10,11 @@ import { demandComplete } from "./moving-mark.ts";
 const selectNumbers = `SELECT position, earliest,
     coalesce(pg_sequence_last_value(pg_get_serial_sequence('audit_entries', 'audit_seq')::regclass), 0) AS "auditSeq",
     coalesce(pg_sequence_last_value(pg_get_serial_sequence('erasures', 'erasure_seq')::regclass), 0) AS "erasureSeq"
+  FROM log_head`;
+
+/** Events change when they are joined with decisions, for which both must be among the creations. */
+const selectMoment = `SELECT earliest,
+    coalesce((SELECT min(least(seq, event_seq)) FROM creations), position + 1) AS "changesFrom"
   FROM log_head`;
 
 /**
@@ -42,6 +47,10 @@ export async function openPostgresMoveSource(url: string): Promise<MoveSource> {
           if (numbers === undefined)
             throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, `The database ${name} has no head of its log.`);
           return numbers;
+        },
+        async logMoment() {
+          const { rows } = await client.query<LogMoment>(selectMoment);
+          return rows[0] ?? { changesFrom: 0, earliest: Number.MAX_SAFE_INTEGER };
         },
         async end() {
           await client.query("COMMIT");

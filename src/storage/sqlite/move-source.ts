@@ -9,6 +9,9 @@ import { beginReading, createMovedReader } from "./moved-reader.ts";
 import { demandComplete } from "./moving-mark.ts";
 import { selectHighest } from "./sequence.ts";
 
+/** Events change when they are joined with decisions, for which both must be among the creations. */
+const selectChangesFrom = `SELECT coalesce((SELECT min(min(seq, coalesce(event_seq, seq))) FROM creations), (${selectHighest}) + 1)`;
+
 /**
  * Opens the file. A snapshot is the last one when no service has the file; from then on none can have it until `close`. While a snapshot is open, the
  * log of a service that runs grows. Throws STORE_UNAVAILABLE when it is no database of this program's schema.
@@ -46,6 +49,10 @@ export function openSqliteMoveSource(path: string): MoveSource {
         earliest: db.prepare("SELECT earliest FROM feed").pluck().get() as number,
         auditSeq: lastGiven("audit_entries"),
         erasureSeq: lastGiven("erasures"),
+      }),
+      logMoment: async () => ({
+        changesFrom: db.prepare(selectChangesFrom).pluck().get() as number,
+        earliest: db.prepare("SELECT earliest FROM feed").pluck().get() as number,
       }),
       async end() {
         db.exec("COMMIT");
