@@ -27,7 +27,9 @@ import {
 } from "./samples.ts";
 
 /** Ids with what a database may keep otherwise than it is written. */
-export const oddIds = [...confusableIds, "nul\0nul", "\x01", "\x01\x02", "\0", "a\x01\x03b", "line\nend\t", "{}", "\\u0000", "NULL"];
+export const oddIds = [
+  ...new Set([...confusableIds, "nul\0nul", "\x01", "\x01\x02", "\0", "a\x01\x03b", "line\nend\t", "{}", "\\u0000", "NULL"]),
+];
 
 const live = samplePolicy("name: live\0 \x01 😀");
 const trial = samplePolicy("name: trial");

@@ -10,6 +10,7 @@ import { copySnapshot, findDifferences, type MovedReader, type MovePass } from "
 import { createMoveMemory } from "../../src/storage/move-memory.ts";
 import { movedTables } from "../../src/storage/moved-tables.ts";
 import { openPostgresStore } from "../../src/storage/postgres/postgres-store.ts";
+import { inspectDatabase } from "../../src/storage/sqlite/inspect-database.ts";
 import { migrate } from "../../src/storage/sqlite/migrations.ts";
 import { openSqliteStore } from "../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/storage/storage.ts";
@@ -236,6 +237,24 @@ describe("a process that copies again and again", () => {
     return read;
   }
 
+  it("keeps found who is named, in SQLite", async () => {
+    await fillMuch();
+    const url = await server.takeDatabase();
+    await move(database, url);
+    const again = join(folder, "again.db");
+    {
+      await using both = await openMove({ from: url, to: again, isCompared: false });
+      const snapshot = await both.source.snapshot();
+      await copySnapshot(snapshot, both.target, () => {});
+      await snapshot.end();
+    }
+    await query(url, "UPDATE decisions SET operator = 'renamed' WHERE seq = 1100");
+    await move(url, again);
+    expect(inspectDatabase(again)).toMatchObject({ problems: [], rows: { user_segments: 4 } });
+    const named = await withStore(again, (store) => store.listTimeline({ appId, user: "renamed" }, { size: 10 }));
+    expect(named.items).toMatchObject([{ decision: { decisionId: "dec-00000000044c" } }]);
+  });
+
   it("reads of the logs only what can have changed", async () => {
     await fillMuch();
     const read = await copyTwice(await server.takeDatabase(), async () => {
@@ -303,7 +322,7 @@ describe("the tables that are moved", () => {
       "erasures.place_key",
     ],
     postgres: [
-      ...["gatehouse_schema.*", "log_head.*", "event_users.*", "decisions.is_plain", "events.class", "lists.version"],
+      ...["gatehouse_schema.*", "log_head.*", "committers.*", "event_users.*", "decisions.is_plain", "events.class", "lists.version"],
       ...["rate_buckets.past_time", "erasures.place", "erasures.place_key"],
     ],
   };

@@ -1,4 +1,5 @@
 // The connections of a move: apart from those of services, without limits of time, and with errors that say which database they are about.
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
@@ -27,12 +28,19 @@ export async function connectForMove(url: string): Promise<pg.Client> {
   return client;
 }
 
+/** The server may take so long to notice that a service that has just ended is gone. */
+const endingMs = 1000;
+
+const pollMs = 50;
+
 /** Whether services have the database open: each has at least the connection by which it hears of changes. */
 export async function isServed(client: Pick<pg.ClientBase, "query">): Promise<boolean> {
-  const { rows } = await client.query<{ served: boolean }>(
-    `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse') AS served`,
-  );
-  return rows[0]?.served === true;
+  const sql = `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gatehouse') AS served`;
+  for (let waitedMs = 0; ; waitedMs += pollMs) {
+    const { rows } = await client.query<{ served: boolean }>(sql);
+    if (rows[0]?.served !== true || waitedMs >= endingMs) return rows[0]?.served === true;
+    await delay(pollMs);
+  }
 }
 
 /** The error of a database that cannot be moved from or to. */

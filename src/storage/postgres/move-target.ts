@@ -14,7 +14,7 @@ import { usersOfBody } from "./named-users.ts";
 import { classOfBody, isPlainBody } from "./retention-classes.ts";
 
 /** The advisory lock that keeps two moves out of one database. */
-const moveLock = 7_105_204_019;
+const moveLock = 7_105_204_029;
 
 /** How many connections read, so that the server uses more than one processor. */
 const readerCount = 2;
