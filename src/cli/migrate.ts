@@ -66,14 +66,16 @@ function readFlag(flag: string, value: string | undefined): string {
 async function copy(move: Move, isFollowing: boolean, io: Io): Promise<number> {
   const { createMoveMemory } = await import("../storage/move-memory.ts");
   const memory = createMoveMemory();
+  let wasTold = false;
   for (let passes = 1; ; passes += 1) {
     const { pass, isLast, startMs } = await copyOnce(move, memory, io);
-    const changed = sumOf(pass, "changed");
     if (isLast) return sayComplete(move, pass, startMs, io);
-    if (isFollowing) {
-      if (passes === 1 || changed > 0) io.stderr.write(`The service still runs on ${safe(move.source.name)}: stop it when you like.\n`);
-      await delay(followEveryMs);
-    } else if (changed <= littleRows || passes === maxPasses) return sayNotComplete(move, pass, startMs, io);
+    const isLittle = sumOf(pass, "changed") <= littleRows;
+    if (!isFollowing && (isLittle || passes === maxPasses)) return sayNotComplete(move, pass, startMs, io);
+    if (!isFollowing || !isLittle) continue;
+    if (!wasTold) io.stderr.write(`Little is left to copy from ${safe(move.source.name)}: stop the service when you like.\n`);
+    wasTold = true;
+    await delay(followEveryMs);
   }
 }
 

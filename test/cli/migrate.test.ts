@@ -1,7 +1,7 @@
 // `gatehouse migrate`, between the files of a real service and a real PostgreSQL server.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
@@ -180,31 +180,36 @@ describe("migrate", () => {
     });
   });
 
-  it("follows a service that goes on writing until it stops", async () => {
-    let following: ReturnType<typeof migrate> | undefined;
-    const decided = await withService(database, async (service) => {
-      await use(service);
-      following = migrate(database, url, "--follow");
-      for (let i = 0; (await copiedDecisions()) < 8; i += 1) await create(service, `owner ${i}`, `during ${i}`);
-      const { decisions } = await createClient(DecisionService, service.server.localDoor).listDecisions({ pageSize: 1000 });
-      return decisions.map(({ decisionId }) => decisionId);
-    });
-    expect(await following).toMatchObject({ code: 0, stderr: expect.stringMatching(/stop it when you like\.[\s\S]*Complete:/) });
-    await withService(url, async (service) => {
-      const { decisions } = await createClient(DecisionService, service.server.localDoor).listDecisions({ pageSize: 1000 });
-      expect(decisions.map(({ decisionId }) => decisionId)).toEqual(decided);
-    });
-  }, 60_000);
+  it.each(["PostgreSQL", "SQLite"])(
+    "follows a service that goes on writing until it stops, to %s",
+    async (kind) => {
+      const [from, to] = kind === "SQLite" ? [url, database] : [database, url];
+      let following: ReturnType<typeof migrate> | undefined;
+      const decided = await withService(from, async (service) => {
+        await use(service);
+        following = migrate(from, to, "--follow");
+        for (let i = 0; (await copiedDecisions(to)) < 12; i += 1) await create(service, `owner ${i}`, `during ${i}`);
+        const { decisions } = await createClient(DecisionService, service.server.localDoor).listDecisions({ pageSize: 1000 });
+        return decisions.map(({ decisionId }) => decisionId);
+      });
+      expect(await following).toMatchObject({ code: 0, stderr: expect.stringMatching(/stop the service when you like\.[\s\S]*Complete:/) });
+      await withService(to, async (service) => {
+        const { decisions } = await createClient(DecisionService, service.server.localDoor).listDecisions({ pageSize: 1000 });
+        expect(decisions.map(({ decisionId }) => decisionId)).toEqual(decided);
+      });
+    },
+    60_000,
+  );
 
   it("goes on where it was when it was killed", async () => {
     await withService(database, use);
     multiply(20_000);
     const main = new URL("../../src/main.ts", import.meta.url).pathname;
     const child = spawn(process.execPath, [main, "migrate", "--from", database, "--to", url], { stdio: "ignore" });
-    while ((await copiedDecisions()) === 0) expect(child.exitCode).toBeNull();
+    while ((await copiedDecisions(url)) === 0) expect(child.exitCode).toBeNull();
     child.kill("SIGKILL");
     await once(child, "exit");
-    expect(await copiedDecisions()).toBeLessThan(20_000);
+    expect(await copiedDecisions(url)).toBeLessThan(20_000);
     const outcome = await migrate(database, url);
     expect(outcome).toMatchObject({ code: 0, stderr: expect.stringContaining("Complete:") });
     const [, rows = "", copied = ""] = /^([\d ]+) rows, ([\d ]+) of them copied/m.exec(outcome.stderr) ?? [];
@@ -272,7 +277,15 @@ describe("migrate", () => {
 });
 
 /** How many decisions the target has; 0 while it has no tables. */
-async function copiedDecisions(): Promise<number> {
+async function copiedDecisions(to: string): Promise<number> {
+  if (to === database) {
+    if (!existsSync(database)) return 0;
+    const db = new Database(database);
+    const isThere = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'decisions'").get() !== undefined;
+    const count = isThere ? db.prepare("SELECT count(*) FROM decisions").pluck().get() : 0;
+    db.close();
+    return count as number;
+  }
   const [table] = await query("SELECT to_regclass('decisions') IS NOT NULL AS is_there");
   if (table?.is_there !== true) return 0;
   const [row] = await query("SELECT count(*)::int AS count FROM decisions");

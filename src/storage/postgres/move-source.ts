@@ -27,6 +27,8 @@ export async function openPostgresMoveSource(url: string): Promise<MoveSource> {
     throw moveFailed(name, error);
   });
 
+  const reader = createMovedReader(client);
+
   async function begin(): Promise<boolean> {
     const isLast = !(await isServed(client));
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
@@ -40,7 +42,7 @@ export async function openPostgresMoveSource(url: string): Promise<MoveSource> {
     return {
       isLast,
       ...namingFailures(name, {
-        ...createMovedReader(client),
+        ...reader,
         async givenNumbers() {
           const { rows } = await client.query<GivenNumbers>(selectNumbers);
           const [numbers] = rows;
