@@ -12,6 +12,7 @@ import { feed } from "./feed.ts";
 import { gateway } from "./gateway.ts";
 import { keys } from "./keys.ts";
 import { lists } from "./lists.ts";
+import { migrate } from "./migrate.ts";
 import { policy } from "./policy.ts";
 import { restore } from "./restore.ts";
 import { send } from "./send.ts";
@@ -37,4 +38,5 @@ export const commands: readonly Command[] = [
   backup,
   restore,
   check,
+  migrate,
 ];

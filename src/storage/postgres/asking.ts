@@ -1,9 +1,9 @@
 // Questions that are asked before anybody can answer them: who asks runs again when the answers are there.
 
+import { fromStoredJson, toStoredJson } from "../stored-text.ts";
 import type { Reader } from "./connections.ts";
 import type { Memory, PointedVersions } from "./memory.ts";
 import type { QuestionKind } from "./schema-questions.ts";
-import { fromStoredJson, toStoredJson } from "./stored-text.ts";
 
 /** An argument of a question. */
 export type Argument = string | number;

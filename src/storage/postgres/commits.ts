@@ -2,12 +2,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { toStoredJson } from "../stored-text.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { type Asking, createAsking } from "./asking.ts";
 import { type CommitOutcomes, createCommitOutcomes } from "./commit-outcome.ts";
 import { type Connections, isMoved, isRefused, type Reader } from "./connections.ts";
 import type { Memory } from "./memory.ts";
-import { toStoredJson } from "./stored-text.ts";
 import { createWorkingRows, type WorkingRows } from "./working-rows.ts";
 
 /**

@@ -4,8 +4,8 @@ import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
+import { fromStoredText, toStoredText } from "../stored-text.ts";
 import { causeOfError, type FailureCause } from "./failure-causes.ts";
-import { fromStoredText, toStoredText } from "./stored-text.ts";
 
 /** A value of a parameter. */
 export type SqlValue = string | number | boolean | Buffer | null;
@@ -63,7 +63,8 @@ const numericType = 1700;
 const textType = 25;
 
 const { getTypeParser } = pg.types;
-const types = {
+/** How values are read: bigints as numbers, texts as they were written. */
+export const valueTypes = {
   getTypeParser(type: number, format?: string) {
     if (format !== "binary" && (type === bigintType || type === numericType)) return Number;
     if (format !== "binary" && type === textType) return fromStoredText;
@@ -76,7 +77,7 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
   const pool = new pg.Pool({
     connectionString: url,
     max: maxConnections,
-    types: types as unknown as pg.CustomTypesConfig,
+    types: valueTypes as unknown as pg.CustomTypesConfig,
     application_name: "gatehouse",
     keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,

@@ -97,37 +97,50 @@ const positionsPerCall = 200_000;
 /** How many changes are read at once, so that their memory is bounded. */
 const changesPerPart = 500;
 
+/** Where the log ends, where what is kept of it begins, and which numbers restores passed over: those after the first up to the second of each pair. */
+interface Head {
+  position: number;
+  earliest: number;
+  passed_over: [lastSeq: number, nextSeq: number][] | null;
+}
+
+const selectHead = `SELECT position, earliest,
+    (SELECT jsonb_agg(jsonb_build_array(last_seq, next_seq) ORDER BY last_seq) FROM restores) AS passed_over
+  FROM log_head`;
+
 /**
  * Creates the feed. Whoever gives numbers has the head of the log locked until its commit: all numbers up to the position that is read there are
  * final. So a read needs no transaction: it goes as far as the position that it saw at its beginning.
  */
 export function createFeed(connections: Reader, onChange: Feed["onChange"]): Feed {
-  async function head(): Promise<{ position: number; earliest: number }> {
-    const row = await connections.get<{ position: number; earliest: number }>("SELECT position, earliest FROM log_head");
-    return row ?? { position: 0, earliest: 0 };
+  async function head(): Promise<Head> {
+    return (await connections.get<Head>(selectHead)) ?? { position: 0, earliest: 0, passed_over: null };
   }
 
   return {
     async readChanges(position, filter, limit) {
-      const end = Math.min((await head()).position, position + positionsPerCall);
+      const { position: highest, passed_over } = await head();
+      // No position among numbers that a restore passed over is given to anyone.
+      const skip = (from: number) => passed_over?.find(([last, next]) => last <= from && from < next)?.[1] ?? from;
+      let next = skip(position);
+      const end = skip(Math.min(highest, next + positionsPerCall));
       const search = searchOf(filter);
       const changes: FeedChange[] = [];
-      let next = position;
       while (search !== undefined && next < end) {
         const to = Math.min(end, next + positionsPerPart);
         const wanted = Math.min(limit - changes.length, changesPerPart);
         const found = await connections.all<{ seq: number; source: SourceName }>(search.sql, ...search.parameters(next, to), wanted);
         changes.push(...(await readFound(connections, found)));
-        next = found.length < wanted ? to : (found.at(-1)?.seq ?? to);
+        next = found.length < wanted ? skip(to) : (found.at(-1)?.seq ?? to);
         if (changes.length === limit) return { changes, next };
       }
       return { changes, next: Math.max(position, end) };
     },
 
-    async partingBefore() {
-      // PostgreSQL is restored as a whole, by tools of its own: no restore is known here.
-      await head();
-      return undefined;
+    async partingBefore(position) {
+      // PostgreSQL is restored as a whole, by tools of its own: what is known are restores of the SQLite database that it was moved from.
+      const [last] = (await head()).passed_over?.find(([, next]) => next > position) ?? [];
+      return last === undefined || last >= position ? undefined : last;
     },
 
     latestPosition: async () => (await head()).position,

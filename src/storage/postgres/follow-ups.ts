@@ -3,9 +3,9 @@
 import { Standing } from "../creation-rows.ts";
 import { abandoned, bypass } from "../creations.ts";
 import type { FollowUps } from "../storage.ts";
+import { toStoredJson } from "../stored-text.ts";
 import type { Connection } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
-import { toStoredJson } from "./stored-text.ts";
 
 /** How many rows of each log are looked at in one transaction: some milliseconds of work. */
 const rowsPerStep = 256;

@@ -5,9 +5,9 @@ import { timeColumn } from "../message-json.ts";
 import { formatEntryPosition, pageOf, parseEntryPosition, parseLogPosition } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
 import type { Lists } from "../storage.ts";
+import { toStoredJson } from "../stored-text.ts";
 import type { Reader, SqlValue } from "./connections.ts";
 import type { HeadTransaction, RunWithHead } from "./head-transactions.ts";
-import { toStoredJson } from "./stored-text.ts";
 
 /** Writes entries; only those that are new or others are returned. */
 const saveEntries = `INSERT INTO list_entries AS e (list_id, value, reason, author, source, expire_time, create_time)

@@ -7,7 +7,14 @@ import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
 
 /** A step that has been released is never changed; what must change is a new step at the end. */
-const migrations: readonly string[] = [createTables + createAnswers + createCommit];
+const migrations: readonly string[] = [
+  createTables + createAnswers + createCommit,
+  `CREATE TABLE restores ( -- the SQLite database that this one was moved from had been restored from a backup, and what came after that was undone
+    last_seq bigint PRIMARY KEY, -- the highest sequence number of the backup
+    next_seq bigint NOT NULL, -- all up to this one were passed over, so that none is given twice
+    restore_time bigint NOT NULL
+  );`,
+];
 
 /** The advisory lock under which one process at a time does the steps. */
 const migrationLock = 7_105_204_018;
@@ -46,4 +53,20 @@ export async function migrate(client: Pick<PoolClient, "query">, steps: readonly
     await client.query("SELECT pg_advisory_unlock($1)", [migrationLock]);
     await client.query("RESET statement_timeout");
   }
+}
+
+/** Rejects with STORE_UNAVAILABLE when the database has not all steps of this program, or more. `name` is what the error calls it. */
+export async function demandNewestSchema(client: Pick<PoolClient, "query">, name: string): Promise<void> {
+  const { rows: found } = await client.query<{ is_there: boolean }>("SELECT to_regclass('gatehouse_schema') IS NOT NULL AS is_there");
+  if (found[0]?.is_there !== true) throw new GatehouseError(ErrorReason.STORE_UNAVAILABLE, `${name} is not a database of Gatehouse.`);
+  const { rows } = await client.query<{ steps: number }>("SELECT steps FROM gatehouse_schema");
+  const steps = Number(rows[0]?.steps ?? 0);
+  if (steps === migrations.length) return;
+  const versions = `schema ${steps}, this one has ${migrations.length}`;
+  throw new GatehouseError(
+    ErrorReason.STORE_UNAVAILABLE,
+    steps < migrations.length
+      ? `The database ${name} is from an older Gatehouse (${versions}): start this version on it once, then move it.`
+      : `The database ${name} is from a newer Gatehouse (${versions}): use that version.`,
+  );
 }

@@ -21,6 +21,7 @@ import { createKeys } from "./keys.ts";
 import { createLists } from "./lists.ts";
 import { createMemory } from "./memory.ts";
 import { migrate } from "./migrations.ts";
+import { demandComplete } from "./moving-mark.ts";
 import { createPolicies } from "./policies.ts";
 import { createRetention } from "./retention.ts";
 import { createTimeline } from "./timeline.ts";
@@ -55,8 +56,8 @@ const defaultMaxConnections = 10;
 const decidingConnections = 3;
 
 /**
- * Opens the store in a PostgreSQL database, of version 15 or later. Rejects with STORE_UNAVAILABLE when it cannot be reached, when a newer Gatehouse has made it, or when
- * it cannot keep every text.
+ * Opens the store in a PostgreSQL database, of version 15 or later. Rejects with STORE_UNAVAILABLE when it cannot be reached, when a newer Gatehouse has made it, when
+ * another store is being moved to it, or when it cannot keep every text.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const { url, maxConnections = defaultMaxConnections, logger, onFailure } = options;
@@ -67,7 +68,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const health = createStoreHealth({ database: nameOf(url), adviceByCause, logger, onFailure, probe });
   const connections = createConnections({ url, maxConnections: Math.max(2, maxConnections - decidingConnections), health });
   try {
-    await connections.withClient((client) => migrate(client));
+    await connections.withClient(async (client) => {
+      await migrate(client);
+      await demandComplete(client);
+    });
   } catch (error) {
     health.stop();
     await connections.close();

@@ -24,3 +24,22 @@ export function classOfEvent({ event }: Event): number {
 export function isPlainAllow({ verdict, refused, degraded, matches }: Decision): boolean {
   return verdict === Verdict.ALLOW && refused.length === 0 && !degraded && matches.every(({ effect }) => effect === Effect.ALLOW);
 }
+
+/** The class of an event whose row has this body. */
+export function classOfBody(body: string): number {
+  const event = JSON.parse(body) as Record<string, unknown>;
+  if (event.subscribersAdded !== undefined || event.subscribersRemoved !== undefined) return eventClass.subscriptionEvents;
+  if (event.messageSent !== undefined || event.messagesWithdrawn !== undefined) return eventClass.messageEvents;
+  return eventClass.accountEvents;
+}
+
+/** Whether `isPlainAllow` holds of a decision whose row has this verdict and body, as far as that alone tells. */
+export function isPlainBody(verdict: number, body: string): boolean {
+  if (verdict !== Verdict.ALLOW) return false;
+  const {
+    refused,
+    degraded,
+    matches = [],
+  } = JSON.parse(body) as { refused?: unknown; degraded?: unknown; matches?: { effect?: number }[] };
+  return refused === undefined && degraded === undefined && matches.every(({ effect }) => effect === Effect.ALLOW);
+}

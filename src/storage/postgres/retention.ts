@@ -1,9 +1,10 @@
 // Deleting what is old, in PostgreSQL: a walk over each log in its order, with a place in the database, so that its work depends on what has become old.
 import type { Retention, RetentionClass } from "../storage.ts";
+import { toStoredJson } from "../stored-text.ts";
 import type { Connection } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
+import { usersOfBody } from "./named-users.ts";
 import { eventClass } from "./retention-classes.ts";
-import { toStoredJson } from "./stored-text.ts";
 
 /** How many rows one call looks at: some milliseconds of work, for which other writes wait. Times may be a little out of order within them. */
 const rowsPerStep = 250;
@@ -129,23 +130,10 @@ async function removeUsers(connection: Connection, seqs: string): Promise<void> 
     `SELECT seq, app_id, body FROM events WHERE seq ${ofSeqs}`,
     seqs,
   );
-  const users = rows.flatMap(({ seq, app_id, body }) => usersNamed(body).map((user) => ({ seq, app_id, user })));
+  const users = rows.flatMap(({ seq, app_id, body }) => usersOfBody(body).map((user) => ({ seq, app_id, user })));
   await connection.run(
     `DELETE FROM event_users AS u USING jsonb_to_recordset(?::jsonb) AS r(seq bigint, app_id bigint, "user" text)
        WHERE u.app_id = r.app_id AND u."user" = r."user" AND u.seq = r.seq`,
     toStoredJson(users),
   );
-}
-
-interface EventBody {
-  operator?: string;
-  owner?: string;
-  subscribers?: string[];
-}
-
-/** The operator, the owner and the subscribers that a body has. */
-function usersNamed(body: string): string[] {
-  const members = Object.values(JSON.parse(body) as Record<string, EventBody>);
-  const users = members.flatMap((event) => [event.operator, event.owner, ...(event.subscribers ?? [])]);
-  return [...new Set(users)].filter((user): user is string => user !== undefined && user !== "");
 }

@@ -563,6 +563,15 @@ export function migrate(db: Database, steps: readonly Step[] = migrations): void
   }
 }
 
+/** Throws STORE_UNAVAILABLE when a database whose schema has so many steps is one to be moved only after this program has opened it. */
+export function demandThisSchema(schema: number, path: string): void {
+  if (schema === migrations.length) return;
+  throw new GatehouseError(
+    ErrorReason.STORE_UNAVAILABLE,
+    `The database ${path} is from an older Gatehouse (schema ${schema}, this one has ${migrations.length}): start this version on it once, then move it.`,
+  );
+}
+
 function defineFunctions(db: Database): void {
   db.function("normalize", { deterministic: true }, (text) => normalize(String(text)));
   db.aggregate("count_revisions", {

@@ -24,6 +24,7 @@ import { createKeys } from "./keys.ts";
 import { createKnownLists } from "./known-lists.ts";
 import { createLists } from "./lists.ts";
 import { migrate } from "./migrations.ts";
+import { demandComplete } from "./moving-mark.ts";
 import { createPolicies } from "./policies.ts";
 import { openReader } from "./reader.ts";
 import { createRetention } from "./retention.ts";
@@ -63,7 +64,7 @@ export interface StoreCondition {
 
 /**
  * Opens the store in an SQLite file and keeps every other process out of it until it is closed. Rejects with STORE_UNAVAILABLE when another
- * process has it, when a newer Gatehouse has made it, or when it cannot be read and written.
+ * process has it, when a newer Gatehouse has made it, when another store is being moved to it, or when it cannot be read and written.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const opened: (() => void | Promise<void>)[] = [];
@@ -147,6 +148,7 @@ function prepareDatabase(path: string): void {
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = FULL");
     migrate(db);
+    demandComplete(db);
   } finally {
     db.close();
   }

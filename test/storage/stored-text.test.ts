@@ -1,7 +1,7 @@
 // Every text comes back as it was, and sorts as its UTF-8 bytes do.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { fromStoredJson, fromStoredText, toStoredJson, toStoredText } from "../../../src/storage/postgres/stored-text.ts";
+import { fromStoredJson, fromStoredText, toStoredJson, toStoredText } from "../../src/storage/stored-text.ts";
 
 /** Texts with what PostgreSQL has not, and with what takes its place, in every mixture. */
 const texts = fc

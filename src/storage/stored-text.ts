@@ -1,4 +1,4 @@
-// Texts as PostgreSQL can keep them: it has no NUL.
+// Texts as every store can have them: PostgreSQL keeps no NUL, and the others compare with it.
 
 /** What may be in JSON where a text is kept otherwise than it is written. */
 const mayBeOdd = /\\u000[01]|\\ud[89a-f]/;
