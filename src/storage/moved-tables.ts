@@ -51,14 +51,17 @@ export const movedTables: readonly MovedTable[] = [
   {
     name: "follow_ups",
     key: ["decision_seq"],
-    columns: { decision_seq: "integer", follow_up: "integer", follow_up_event_seq: "integer", follow_up_time: "integer" },
+    columns: {
+      ...{ decision_seq: "integer", follow_up: "integer", follow_up_event_seq: "integer", follow_up_time: "integer" },
+      ...{ parts: "text", missing: "integer", abandon_time: "integer" },
+    },
   },
   {
     name: "events",
     key: ["seq"],
     columns: {
       ...{ seq: "integer", app_id: "integer", account_id: "text", digest: "bytes", event_time: "integer", receive_time: "integer" },
-      ...{ body: "text", follow_up: "integer", decision_seq: "integer" },
+      ...{ body: "text", follow_up: "integer", decision_seq: "integer", follow_up_parts: "text" },
     },
   },
   {
@@ -87,7 +90,10 @@ export const movedTables: readonly MovedTable[] = [
   {
     name: "follow_up_sweep",
     key: ["one"],
-    columns: { one: "integer", abandoned_to: "integer", forgotten_to: "integer", bypasses_forgotten_to: "integer" },
+    columns: {
+      ...{ one: "integer", abandoned_to: "integer", forgotten_to: "integer", bypasses_forgotten_to: "integer" },
+      parts_abandoned_to: "integer",
+    },
   },
   {
     name: "rate_buckets",

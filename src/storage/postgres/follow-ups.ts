@@ -55,6 +55,10 @@ const noteAbandoned = `INSERT INTO follow_ups (decision_seq, follow_up, follow_u
 
 const ofSeqs = "seq IN (SELECT v::bigint FROM jsonb_array_elements_text(?::jsonb) AS v)";
 
+// Nothing is known of the parts of decisions made here: a store that they are moved to must not take them for abandoned.
+const saveCursors = `UPDATE follow_up_sweep SET abandoned_to = ?, forgotten_to = ?, bypasses_forgotten_to = ?,
+  parts_abandoned_to = greatest(parts_abandoned_to, abandoned_to)`;
+
 /** Creates the sweep. Subscriptions and messages are not followed up in this store yet. */
 export function createFollowUps(runWithHead: RunWithHead): FollowUps {
   return {
@@ -72,7 +76,7 @@ export function createFollowUps(runWithHead: RunWithHead): FollowUps {
         const bypasses = walk(bypassRows, bypasses_forgotten_to, nowMs, keepMs);
         await forget(transaction, bypasses.met, `standing = ${Standing.bypassed}`);
         const moved = [allows.to, decisions.to, bypasses.to];
-        await transaction.run("UPDATE follow_up_sweep SET abandoned_to = ?, forgotten_to = ?, bypasses_forgotten_to = ?", ...moved);
+        await transaction.run(saveCursors, ...moved);
         await dropPast(transaction, nowMs);
         const abandonedOf = { createAccount: allows.met.length, addSubscribers: 0, sendMessage: 0 };
         return { abandoned: abandonedOf, done: allows.isDone && decisions.isDone && bypasses.isDone };

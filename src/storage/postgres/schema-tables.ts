@@ -297,7 +297,8 @@ export const createTables = `
     one integer PRIMARY KEY CHECK (one = 1),
     abandoned_to bigint NOT NULL, -- decisions
     forgotten_to bigint NOT NULL, -- decisions
-    bypasses_forgotten_to bigint NOT NULL -- cases
+    bypasses_forgotten_to bigint NOT NULL, -- cases
+    parts_abandoned_to bigint NOT NULL DEFAULT 0 -- decisions
   );
   INSERT INTO follow_up_sweep VALUES (1, 0, 0, 0);
 

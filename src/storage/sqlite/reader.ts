@@ -34,7 +34,7 @@ export interface Reader {
 const busyTimeoutMs = 100;
 
 /** How much of the database is kept in memory at most: what goes through it, such as all entries of a list, fills it. */
-const cacheKiB = 8000;
+const cacheKiB = 4000;
 
 /** Opens the reading side of a database that is there. */
 export function openReader(path: string, health: Pick<StoreHealth<FailureCause>, "failed">): Reader {
