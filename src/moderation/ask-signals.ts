@@ -90,11 +90,11 @@ export async function askSignals({ signals, lane, untilMs, earlier, ask }: AskSi
     if (there !== undefined) return there;
     const known = signals.known(signal, text);
     if (known !== undefined) return keep(signal, text, known);
-    const placeholder = signals.failed(signal, "unasked");
-    if (!isOpen) return keep(signal, text, placeholder);
+    const standIn = signals.failed(signal, "unasked");
+    if (!isOpen) return keep(signal, text, standIn);
     const isMissing = missing.some((one) => one.signal === signal && one.text === text);
     if (!isMissing && missing.length < left) missing.push({ signal, text });
-    return placeholder;
+    return standIn;
   }
 
   const wasBusy = () => answers.values().some((ofSignal) => ofSignal.values().some(({ failure }) => failure === "busy"));

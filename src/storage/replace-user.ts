@@ -12,6 +12,26 @@ export interface ReplaceUser {
   inJson(json: string): string;
 }
 
+/** How ids of users stand in a column: alone, in JSON, in a text, in a key, in a text about lists; `other` for not at all. */
+export type UserContent = "user" | "json" | "text" | "key" | "listText" | "other";
+
+/** What stands in a column, with the id replaced. */
+export function replacedIn(text: string, content: UserContent | undefined, replace: ReplaceUser): string {
+  switch (content) {
+    case "user":
+      return replace.whole(text);
+    case "json":
+      return replace.inJson(text);
+    case "key":
+      return replace.inKey(text);
+    case "text":
+    case "listText":
+      return replace.inText(text);
+    default:
+      return text;
+  }
+}
+
 /** Fields that hold nothing but ids of users, or values of lists. */
 const idFields: ReadonlySet<string> = new Set(["operator", "owner", "subscriber", "subscribers", "user", "value", "values"]);
 

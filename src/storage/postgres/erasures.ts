@@ -1,6 +1,6 @@
 // Erasures of users in PostgreSQL: a walk over every table in which ids of users stand, with a place in the database.
 import { type ErasureRow, erasureOf, selectErasure } from "../erasure-rows.ts";
-import { createReplaceUser, type ReplaceUser } from "../replace-user.ts";
+import { createReplaceUser, type ReplaceUser, replacedIn } from "../replace-user.ts";
 import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
 import type { Erasures } from "../storage.ts";
 import type { Connection, Reader, SqlValue } from "./connections.ts";
@@ -135,7 +135,7 @@ async function walkTable(
       progress.key = key;
       if (row.is_found !== true) continue;
       const said = visited.map((_, index) => (row[`text_${index}`] ?? null) as string | null);
-      const erased = said.map((text, index) => (text === null ? null : replaced(text, visited[index]?.content, replace)));
+      const erased = said.map((text, index) => (text === null ? null : replacedIn(text, visited[index]?.content, replace)));
       if (erased.every((text, index) => text === said[index])) continue;
       if (erasure.is_preview === 0) await connection.run(update, ...erased, ...key);
       progress.found[table] = (progress.found[table] ?? 0) + 1;
@@ -159,22 +159,6 @@ function needles(visited: readonly Column[], { app }: TableTexts, { app_id: appI
 
 function quoted(column: string): string {
   return `"${column}"`;
-}
-
-function replaced(text: string, content: TextContent | undefined, replace: ReplaceUser): string {
-  switch (content) {
-    case "user":
-      return replace.whole(text);
-    case "json":
-      return replace.inJson(text);
-    case "key":
-      return replace.inKey(text);
-    case "text":
-    case "listText":
-      return replace.inText(text);
-    case undefined:
-      return text;
-  }
 }
 
 /** A key from its JSON, in which bytes are as Buffer writes them. */

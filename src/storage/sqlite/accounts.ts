@@ -2,14 +2,13 @@
 
 import { create } from "@bufbuild/protobuf";
 import { type AccountSources, AccountSourcesSchema } from "../../../gen/gatehouse/v1/account_service_pb.ts";
-import { type AccountChangeRow, inStampOrder, selectChange, stampOfRow, writesOfRow } from "../account-change-rows.ts";
-import { type AccountRecord, isLater, type Stamp } from "../account-merge.ts";
+import { type AccountChangeRow, inStampOrder, selectChange } from "../account-change-rows.ts";
+import type { AccountRecord, Stamp } from "../account-merge.ts";
 import { accountOfRow } from "../account-message.ts";
-import { accountRevisionOf, type SourceEvent, valueSourceOf } from "../account-revision-messages.ts";
-import { accountFields, nextRevision, type SaidFields } from "../account-revisions.ts";
+import { valueSourceOf } from "../account-revision-messages.ts";
+import { eventOfRow, revisionsPage } from "../account-revision-page.ts";
+import { accountFields } from "../account-revisions.ts";
 import { type CountedAccountRow, recordOfRow, selectCountedAccount } from "../account-rows.ts";
-import { formatStampPosition, pageOf, parseStampPosition } from "../page-positions.ts";
-import { formatSequenceId } from "../sequence-ids.ts";
 import type { Accounts } from "../storage.ts";
 import { createListAccounts } from "./account-listing.ts";
 import { createMessages } from "./messages.ts";
@@ -53,28 +52,7 @@ export function createAccounts(reader: Reader): Accounts {
 
     listAccounts: createListAccounts(reader),
 
-    async listAccountRevisions(appId, accountId, page) {
-      const after = page.after === undefined ? undefined : parseStampPosition(page.after);
-      const found: { row: AccountChangeRow; revision: number; before: SaidFields }[] = [];
-      let said: SaidFields = {};
-      let revision = 0;
-      // What was said before a page is only known from the beginning on.
-      for await (const row of changesOf(reader, appId, accountId)) {
-        const writes = writesOfRow(row);
-        const next = nextRevision(revision, said, writes);
-        if (next > revision && (after === undefined || isLater(stampOfRow(row), after))) found.push({ row, revision: next, before: said });
-        if (found.length > page.size) break;
-        revision = next;
-        said = { ...said, ...writes };
-      }
-      return pageOf(
-        found,
-        page.size,
-        (item) =>
-          accountRevisionOf({ appId, accountId, revision: item.revision }, eventOfRow(item.row), item.before, writesOfRow(item.row)),
-        ({ row }) => formatStampPosition(stampOfRow(row)),
-      );
-    },
+    listAccountRevisions: (appId, accountId, page) => revisionsPage(appId, accountId, page, changesOf(reader, appId, accountId)),
   };
 }
 
@@ -91,15 +69,4 @@ async function* changesOf(reader: Reader, appId: number, accountId: string): Asy
     const after = [last.time, last.rank, last.digest];
     rows = reader.all<AccountChangeRow>(`${select} AND (time, rank, digest) > (?, ?, ?) ${end}`, appId, accountId, ...after);
   }
-}
-
-function eventOfRow(row: AccountChangeRow): SourceEvent {
-  return {
-    eventId: formatSequenceId("evt", row.seq),
-    timeMs: row.time,
-    timed: row.timed === 1,
-    receiveTimeMs: row.receive_time,
-    operator: row.operator,
-    rank: row.rank,
-  };
 }

@@ -1,7 +1,7 @@
 // How users are erased: a walk over every table in which ids of users stand, with a place on disk. Runs in the writer thread, inside the
 // transaction of a batch.
 import type { Database } from "better-sqlite3";
-import { createReplaceUser, type ReplaceUser } from "../replace-user.ts";
+import { createReplaceUser, type ReplaceUser, replacedIn } from "../replace-user.ts";
 import { type TableContent, type TextContent, tableContents } from "./table-contents.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { WriteOperations } from "./writes.ts";
@@ -177,7 +177,7 @@ function prepareWalk(db: Database, table: string, { key, app }: TableContent, co
       const to = windowEnd(progress.key);
       for (const row of rowsWith(erasure, visited, progress.key, to)) {
         if (isOver()) return false;
-        const texts = row.texts.map((text, index) => (text === null ? null : replaced(text, visited[index]?.content, replace)));
+        const texts = row.texts.map((text, index) => (text === null ? null : replacedIn(text, visited[index]?.content, replace)));
         progress.key = row.key;
         if (texts.every((text, index) => text === row.texts[index])) continue;
         if (erasure.is_preview === 0) {
@@ -200,22 +200,6 @@ function noteChanged(progress: Progress, seq: number): void {
 
 function conditionOf({ name, content }: Column): string {
   return content === "user" ? `${name} = ?` : `instr(${name}, ?)`;
-}
-
-function replaced(text: string, content: TextContent | undefined, replace: ReplaceUser): string {
-  switch (content) {
-    case "user":
-      return replace.whole(text);
-    case "json":
-      return replace.inJson(text);
-    case "key":
-      return replace.inKey(text);
-    case "text":
-    case "listText":
-      return replace.inText(text);
-    default:
-      return text;
-  }
 }
 
 /** Statements by their text, of which there are few. */
