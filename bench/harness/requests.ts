@@ -75,7 +75,7 @@ function webhook(command: string, multipliers: readonly number[], members: (slot
   const name = `OfficialAccount.Callback${command}`;
   return {
     path: `/?CallbackCommand=${name}&ClientIP=127.0.0.1&OptPlatform=RESTAPI&SdkAppid=${benchApp}&contenttype=json`,
-    body: templateOf(multipliers, (slot) => JSON.stringify({ CallbackCommand: name, ...members(slot), EventTime: eventTimeMs })),
+    body: templateOf(multipliers, (slot) => JSON.stringify({ CallbackCommand: name, EventTime: eventTimeMs, ...members(slot) })),
   };
 }
 
@@ -88,10 +88,13 @@ export const createWebhook = webhook("BeforeCreateOfficialAccount", [operatorSte
   return { Operator_Account: operator, Owner_Account: owner, Name: name };
 });
 
-/** AfterCreateOfficialAccount of a new account each time. */
-export const afterWebhook = webhook("AfterCreateOfficialAccount", [operatorStep, ownerStep, nameStep, accountStep], (slot) => {
+/** AfterCreateOfficialAccount of a new account each time, one millisecond after the one before. */
+export const afterWebhook = webhook("AfterCreateOfficialAccount", [operatorStep, ownerStep, nameStep, accountStep, 1], (slot) => {
   const { operator, owner, name } = creation(slot);
-  return { Official_Account: `@TOA#_a${slot(3)}`, Operator_Account: operator, Owner_Account: owner, Name: name };
+  return {
+    ...{ Official_Account: `@TOA#_a${slot(3)}`, Operator_Account: operator, Owner_Account: owner, Name: name },
+    EventTime: `16705${slot(4)}`,
+  };
 });
 
 /** BeforeAddSubscriber with so many subscribers. */

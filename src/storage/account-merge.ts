@@ -76,6 +76,12 @@ export function isLatest(change: AccountChange, account: AccountRecord | undefin
   return Object.values(account?.stamps ?? {}).every((stamp) => isLater(change.stamp, stamp));
 }
 
+/** The owners that the change makes known and who do not own the account after it: whose it was, and whom a late change names. */
+export function formerOwners(before: AccountRecord | undefined, { writes }: AccountChange, after: AccountRecord): string[] {
+  const known = writes.owner === before?.fields.owner ? [writes.owner] : [writes.owner, before?.fields.owner];
+  return known.filter((owner): owner is string => owner !== undefined && owner !== "" && owner !== after.fields.owner);
+}
+
 /** Whether `a` comes after `b`. */
 export function isLater(a: Stamp, b: Stamp): boolean {
   if (a[0] !== b[0]) return a[0] > b[0];

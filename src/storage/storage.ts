@@ -281,6 +281,7 @@ export interface DecisionFilter {
 /** An event to append, as the arguments of `appendEvent`. */
 export interface NewEvent {
   event: Event;
+  /** Of all that the event says, the ids of its app and its account and its own time included: by it an event is known again. */
   digest: Uint8Array;
   handling?: EventHandling;
 }

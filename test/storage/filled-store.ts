@@ -79,6 +79,8 @@ async function fillFor(store: Store, owner: string, index: number): Promise<void
   else await appendEvent(store, creating);
   await appendEvent(store, changedEvent(id, baseMs + 50, { introduction: owner, faceUrl: `https://${index}` }));
   await appendEvent(store, createdEvent(`${id} 2`, undefined, { owner }));
+  // It was another's before.
+  await appendEvent(store, createdEvent(`${id} 2`, baseMs - 100, { owner: `former ${owner}` }));
   if (index % 4 === 0) await appendEvent(store, destroyedEvent(`${id} 2`, baseMs + 70));
   await appendEvent(store, subscribersEvent("added", id, baseMs + index, [owner, "zoe", `s${index}`]));
   await appendEvent(store, subscribersEvent("removed", id, baseMs + 60 + index, [`s${index}`]));

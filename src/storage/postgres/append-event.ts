@@ -1,7 +1,7 @@
 // Appends events, with all that comes of them.
 import type { Decision } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { accountChange } from "../account-change.ts";
-import { type AccountChange, applyChange, isLatest } from "../account-merge.ts";
+import { type AccountChange, applyChange, formerOwners, isLatest } from "../account-merge.ts";
 import { countRevisions, nextRevision, saidFields } from "../account-revisions.ts";
 import type { AccountRow, valuesOfRecord } from "../account-rows.ts";
 import { happenedValues } from "../creation-happened.ts";
@@ -106,9 +106,10 @@ function applyAccountChange(
     revision = isLatest(change, before?.record)
       ? nextRevision(revision, saidFields(before?.record), writes)
       : countRevisions(rows.saidOf(appId, accountId));
-    if (owner !== undefined && owner !== before?.row.owner) rows.add("accountOwners", { app_id: appId, owner, account_id: accountId });
   }
   const after = applyChange(before?.record, change);
+  for (const former of formerOwners(before?.record, change, after))
+    rows.add("accountOwners", { app_id: appId, owner: former, account_id: accountId });
   const { messages_sent = 0, messages_withdrawn = 0 } = before?.row ?? {};
   rows.keepAccount({ ...accountRow(appId, accountId, after, revision), messages_sent, messages_withdrawn });
 }

@@ -14,6 +14,9 @@ const migrations: readonly string[] = [
     next_seq bigint NOT NULL, -- all up to this one were passed over, so that none is given twice
     restore_time bigint NOT NULL
   );`,
+  `-- account_owners names those who own the account no more; who owns it is in accounts.
+  DELETE FROM account_owners AS former USING accounts AS a
+    WHERE a.app_id = former.app_id AND a.account_id = former.account_id AND a.owner = former.owner;`,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */

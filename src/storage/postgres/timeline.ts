@@ -10,6 +10,10 @@ import { rowsBySeq } from "./rows-by-seq.ts";
 /** Up to how many accounts of an owner are asked one by one. Who has more has so much in the log that going through it finds enough. */
 const maxAccountsAsked = 500;
 
+/** The accounts that an owner has or had, each once. */
+const accountsOfOwner = `SELECT account_id FROM accounts WHERE app_id = ? AND owner = ?
+  UNION SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ?`;
+
 /** How much of the log one page goes through for such an owner. */
 const positionsPerPage = 20_000;
 
@@ -24,8 +28,8 @@ interface Source {
 /** Creates the timelines. */
 export function createTimeline(reader: Reader): Timeline {
   async function hasManyAccounts(appId: number, owner: string): Promise<boolean> {
-    const sql = "SELECT count(*) AS count FROM (SELECT 1 FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ?) AS few";
-    return ((await reader.get<{ count: number }>(sql, appId, owner, maxAccountsAsked + 1))?.count ?? 0) > maxAccountsAsked;
+    const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM (${accountsOfOwner}) AS every LIMIT ?) AS few`;
+    return ((await reader.get<{ count: number }>(sql, appId, owner, appId, owner, maxAccountsAsked + 1))?.count ?? 0) > maxAccountsAsked;
   }
 
   async function sourcesOf(filter: TimelineFilter): Promise<Source[]> {
@@ -79,14 +83,18 @@ function simple(table: string, where: string, ...values: SqlValue[]): Source {
 
 /** The decisions or events about each account of an owner. */
 function ofOwned(table: string, appId: number, owner: string): Source {
-  const owned = "SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ?";
-  return { sql: `SELECT seq FROM ${table} WHERE app_id = ? AND account_id IN (${owned})`, values: [appId, appId, owner] };
+  return {
+    sql: `SELECT seq FROM ${table} WHERE app_id = ? AND account_id IN (${accountsOfOwner})`,
+    values: [appId, appId, owner, appId, owner],
+  };
 }
 
 /** The decisions or events about all accounts of an owner, by going through the log. */
 function scanOfOwned(table: string, appId: number, owner: string): Source {
-  const isOwned = `EXISTS (SELECT 1 FROM account_owners AS o WHERE o.app_id = t.app_id AND o.owner = ? AND o.account_id = t.account_id)`;
-  return { sql: `SELECT seq FROM ${table} AS t WHERE t.app_id = ? AND ${isOwned}`, values: [appId, owner], isWindow: true };
+  const isOwned = ["accounts", "account_owners"]
+    .map((owners) => `EXISTS (SELECT 1 FROM ${owners} AS o WHERE o.app_id = t.app_id AND o.owner = ? AND o.account_id = t.account_id)`)
+    .join(" OR ");
+  return { sql: `SELECT seq FROM ${table} AS t WHERE t.app_id = ? AND (${isOwned})`, values: [appId, owner, owner], isWindow: true };
 }
 
 /** The decisions and events with these numbers, in their order. */

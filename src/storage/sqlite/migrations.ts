@@ -538,6 +538,32 @@ export const migrations: readonly Step[] = [
   ALTER TABLE follow_up_sweep ADD COLUMN parts_abandoned_to INTEGER NOT NULL DEFAULT 0; -- decisions
   UPDATE follow_up_sweep SET parts_abandoned_to = coalesce((SELECT max(seq) FROM decisions), 0);
   `,
+  `
+  -- An event is told from all others by its time and its digest, in this order: events of about the same time lie together, by digest alone
+  -- each would change a page of its own. A constraint of a table can only be dropped with the table.
+  CREATE TABLE events_anew (
+    seq INTEGER PRIMARY KEY,
+    app_id INTEGER NOT NULL,
+    account_id TEXT,
+    digest BLOB NOT NULL, -- also of its time
+    event_time INTEGER,
+    receive_time INTEGER,
+    body TEXT NOT NULL,
+    follow_up INTEGER, -- NULL for what is not known, and for what is not followed up
+    decision_seq INTEGER, -- NULL when it follows from none
+    follow_up_parts TEXT -- JSON: [follow_up, seq of the decision] of each part; NULL when all are as the event
+  ) STRICT;
+  INSERT INTO events_anew SELECT seq, app_id, account_id, digest, event_time, receive_time, body, follow_up, decision_seq, follow_up_parts
+    FROM events;
+  DROP TABLE events;
+  ALTER TABLE events_anew RENAME TO events;
+  CREATE UNIQUE INDEX events_once ON events (coalesce(event_time, 0), digest);
+  CREATE INDEX events_by_account ON events (app_id, account_id);
+
+  -- account_owners names those who own the account no more; who owns it is in accounts, and found by accounts_by_owner.
+  DELETE FROM account_owners WHERE EXISTS (SELECT 1 FROM accounts
+    WHERE accounts.app_id = account_owners.app_id AND accounts.account_id = account_owners.account_id AND accounts.owner = account_owners.owner);
+  `,
 ];
 
 /** SQL, or what cannot be said in it. */

@@ -103,14 +103,16 @@ export function createTimeline(reader: Reader): Timeline {
 
   /** The decisions and events about all accounts of an owner, by going through the log. */
   function scanOfOwned(table: "decisions" | "events", appId: number, owner: string): Source {
-    const isOwned = `EXISTS (SELECT 1 FROM account_owners AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`;
-    const sql = `SELECT seq FROM ${table} WHERE seq < ? AND seq >= ? AND +app_id = ? AND ${isOwned} ORDER BY seq DESC LIMIT ?`;
+    const isOwned = ["accounts", "account_owners"]
+      .map((of) => `EXISTS (SELECT 1 FROM ${of} AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`)
+      .join(" OR ");
+    const sql = `SELECT seq FROM ${table} WHERE seq < ? AND seq >= ? AND +app_id = ? AND (${isOwned}) ORDER BY seq DESC LIMIT ?`;
     const highestBelow = `SELECT max(seq) FROM ${table} WHERE seq < ?`;
     return (below, limit, floor) => {
       // The numbers that a restore passed over would be billions of pages.
       const highest = reader.value<number | null>(highestBelow, below) ?? 0;
       const to = Math.max(0, highest + 1 - rowsPerPage, floor);
-      const seqs = seqsOf(reader.all(sql, below, to, appId, owner, limit));
+      const seqs = seqsOf(reader.all(sql, below, to, appId, owner, owner, limit));
       return { seqs, to: seqs.length < limit ? to : (seqs.at(-1) ?? 0) };
     };
   }
@@ -127,9 +129,9 @@ export function createTimeline(reader: Reader): Timeline {
     const owning = "app_id = ? AND (owner = ? OR (operator = ? AND owner IS NULL AND account_id IS NULL))";
     const created = [decisionsNaming(owner, owning, [appId, owner, owner])];
     const accounts = reader.all<{ account_id: string }>(
-      `SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ${maxAccountsAsked + 1}`,
-      appId,
-      owner,
+      `SELECT account_id FROM accounts WHERE app_id = ? AND owner = ?
+       UNION SELECT account_id FROM account_owners WHERE app_id = ? AND owner = ? LIMIT ${maxAccountsAsked + 1}`,
+      ...[appId, owner, appId, owner],
     );
     if (accounts.length > maxAccountsAsked)
       return [...created, scanOfOwned("decisions", appId, owner), scanOfOwned("events", appId, owner)];

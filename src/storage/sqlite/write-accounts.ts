@@ -1,7 +1,7 @@
 // How the registry of accounts is written: what events say, and what comes of it. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
 import { type AccountChangeRow, inStampOrder, insertChange, selectChange, valuesOfWrites, writesOfRow } from "../account-change-rows.ts";
-import { type AccountChange, type AccountRecord, applyChange, isLatest } from "../account-merge.ts";
+import { type AccountChange, type AccountRecord, applyChange, formerOwners, isLatest } from "../account-merge.ts";
 import { countRevisions, nextRevision, saidFields } from "../account-revisions.ts";
 import { type AccountRow, recordOfRow, selectAccount, updateUnsearched, upsertAccount, valuesOfRecord } from "../account-rows.ts";
 
@@ -19,7 +19,7 @@ export function prepareAccounts(db: Database): ApplyAccountChange {
   const find = db.prepare(`${selectAccount} WHERE app_id = ? AND account_id = ?`);
   const saveChange = db.prepare(insertChange);
   const changesOf = db.prepare(`${selectChange} WHERE app_id = ? AND account_id = ? ${inStampOrder}`);
-  const saveOwner = db.prepare("INSERT INTO account_owners (app_id, owner, account_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+  const saveFormerOwner = db.prepare("INSERT INTO account_owners (app_id, owner, account_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
   const save = prepareSave(db);
 
   /** The number of the current revision after the change, which is written. Only a change that comes late makes all of them be counted. */
@@ -38,9 +38,10 @@ export function prepareAccounts(db: Database): ApplyAccountChange {
       const place = [appId, accountId, timeMs, rank, Buffer.from(digest, "hex")];
       saveChange.run(...place, seq, eventTimeMs === null ? 0 : 1, receiveTimeMs, operator, ...valuesOfWrites(writes));
       revision = revisionAfter(appId, accountId, row?.revision ?? 0, before, change);
-      if (writes.owner !== undefined && writes.owner !== row?.owner) saveOwner.run(appId, writes.owner, accountId);
     }
-    save(appId, accountId, before, applyChange(before, change), revision);
+    const after = applyChange(before, change);
+    for (const owner of formerOwners(before, change, after)) saveFormerOwner.run(appId, owner, accountId);
+    save(appId, accountId, before, after, revision);
   };
 }
 

@@ -29,9 +29,9 @@ export function eventAppender(
 ): WriteOperations["appendEvent"] {
   const insert = db.prepare(
     `INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, body, follow_up, decision_seq)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (coalesce(event_time, 0), digest) DO NOTHING`,
   );
-  const findByDigest = db.prepare("SELECT seq FROM events WHERE digest = ?").pluck();
+  const findSame = db.prepare("SELECT seq FROM events WHERE coalesce(event_time, 0) = ? AND digest = ?").pluck();
   const applyToAccount = prepareAccounts(db);
   const applySubscriptions = prepareSubscriptions(db);
   const applyMessages = prepareMessages(db);
@@ -81,7 +81,7 @@ export function eventAppender(
     const join = joinOf(seq, appId, accountId, creation, happened, nowMs);
     const { followUp = null, decisionSeq = null } = join ?? {};
     if (insert.run(seq, appId, accountId, digest, eventTimeMs, receiveTimeMs, body, followUp, decisionSeq).changes === 0) {
-      return -(findByDigest.get(digest) as number);
+      return -(findSame.get(eventTimeMs ?? 0, digest) as number);
     }
     sequence.use(seq);
     const said = change === null ? undefined : (JSON.parse(change) as AccountChange);

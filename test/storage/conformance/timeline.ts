@@ -85,18 +85,21 @@ function history(): Record<string, Decision | Event> {
     // It was ann's, and is bob's.
     toBob: createdEvent("a", baseMs + 5, { owner: "bob" }),
     destroyed: destroyedEvent("a", baseMs + 6, { owner: "bob" }),
+    // It comes too late to make the account cid's: it only says whose it was.
+    wasOfCid: createdEvent("a", baseMs - 5, { owner: "cid" }),
     confusable: createdEvent("A", baseMs, { owner: "Ann" }),
   };
 }
 
 function timelines(): [TimelineFilter, string[]][] {
-  const ofA = ["destroyed", "toBob", "annCreated", "subscribedA", "addToA"];
+  const ofA = ["wasOfCid", "destroyed", "toBob", "annCreated", "subscribedA", "addToA"];
   return [
     [{ appId, accountId: "a" }, ofA],
     [{ appId, accountId: "b" }, ["addToB", "bobChanged", "bobCreated"]],
     [{ appId: maxAppId, accountId: "a" }, ["addElsewhere", "elsewhere"]],
     [{ appId, owner: "ann" }, [...ofA, "annForSelf"]],
     [{ appId, owner: "bob" }, [...ofA, "addToB", "bobChanged", "bobCreated", "annForBob"]],
+    [{ appId, owner: "cid" }, ofA],
     [{ appId, owner: "Ann" }, ["confusable"]],
     [{ appId, user: "ann" }, ["annCreated", "subscribedA", "addToB", "annForBob", "annForSelf"]],
     [{ appId, user: "bob" }, ["destroyed", "toBob", "bobCreated", "annForBob"]],
