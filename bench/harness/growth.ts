@@ -1,10 +1,13 @@
-// How throughput and p99 of webhooks change as one thing at a time grows.
+// How throughput and p99 of webhooks change as one thing at a time grows, with the time to start and the memory at each place.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fillRegistry } from "../registry/fill.ts";
 import { lineChart } from "./chart.ts";
-import { type Gatehouse, prepareGatehouse, startGatehouse } from "./gatehouse.ts";
+import { fillDecisions } from "./fill-decisions.ts";
+import { prepareGatehouse, startGatehouse } from "./gatehouse.ts";
 import type { Durations } from "./measure.ts";
 import { grownPolicy } from "./policy-text.ts";
+import { peakMemoryMb } from "./processes.ts";
 import { createWebhook, subscribeWebhook } from "./requests.ts";
 import { runWrk } from "./wrk.ts";
 
@@ -13,6 +16,10 @@ export interface GrowthPoint {
   at: number;
   rps: number;
   p99_ms: number;
+  /** From the start of the process to its readiness. */
+  ready_ms: number;
+  /** Resident memory at its highest, after the load. */
+  rss_mb: number;
 }
 
 /** What is set for one place; the rest is as in the table, but for lists of few entries. */
@@ -22,8 +29,9 @@ interface Setting {
   policy?: string;
   connections?: number;
   subscribers?: number;
-  /** How many decisions are stored before. */
+  /** How many decisions are stored before, and how many accounts, each of which an event has created. */
   decisions?: number;
+  accounts?: number;
 }
 
 /** One thing that grows. */
@@ -52,6 +60,12 @@ const axes: readonly Axis[] = [
   },
   { name: "entries", title: "entries of each of 3 lists", places: [1e3, 1e4, 1e5, 1e6, 1e7], setting: (at) => ({ entries: at }) },
   { name: "decisions", title: "decisions stored before", places: [1e4, 1e5, 1e6, 1e7], setting: (at) => ({ decisions: at }) },
+  {
+    name: "accounts",
+    title: "accounts, and entries of each of 3 lists",
+    places: [1e3, 1e4, 1e5, 1e6],
+    setting: (at) => ({ accounts: at, entries: at }),
+  },
   { name: "connections", title: "connections", places: [1, 4, 16, 64, 256, 1024, 4096], setting: (at) => ({ connections: at }) },
   { name: "subscribers", title: "subscribers in a request", places: [1, 3, 10, 30, 100], setting: (at) => ({ subscribers: at }) },
 ];
@@ -59,7 +73,7 @@ const axes: readonly Axis[] = [
 /** The names of the axes. */
 export const axisNames: readonly string[] = axes.map(({ name }) => name);
 
-/** Where the numbers of the requests of each part begin; those that fill the store count from 0. */
+/** Where the numbers of the requests of each part begin, beyond those of the decisions that are stored before. */
 const firstOf = { warmUp: 11_000_000, load: 12_000_000 };
 
 /** Measures the axes that are asked for, up to `growthMax`, and writes a chart and the figures of each to `target`. */
@@ -77,7 +91,9 @@ export async function measureGrowth(
       try {
         const point = { at, ...(await measurePoint(axis.setting(at), own, durations)) };
         points.push(point);
-        onProgress(`${axis.name} ${at}: ${point.rps.toFixed(0)} requests/s, p99 ${point.p99_ms.toFixed(1)} ms`);
+        onProgress(
+          `${axis.name} ${at}: ${point.rps.toFixed(0)} requests/s, p99 ${point.p99_ms.toFixed(1)} ms, ready in ${point.ready_ms.toFixed(0)} ms, ${point.rss_mb.toFixed(0)} MB`,
+        );
       } finally {
         rmSync(own, { recursive: true, force: true });
       }
@@ -89,26 +105,19 @@ export async function measureGrowth(
 
 async function measurePoint(setting: Setting, folder: string, { seconds, warmUpSeconds }: Durations): Promise<Omit<GrowthPoint, "at">> {
   const prepared = await prepareGatehouse(folder, setting.entries ?? fewEntries, setting.policy);
+  if (setting.decisions !== undefined) fillDecisions(prepared.database, setting.decisions);
+  if (setting.accounts !== undefined) await fillRegistry(prepared.database, setting.accounts, setting.accounts, () => undefined);
   const server = await startGatehouse(join(folder, "server"), prepared);
   try {
     const port = server.ports.webhook ?? 0;
     const request = setting.subscribers === undefined ? createWebhook : subscribeWebhook(setting.subscribers);
     const { connections = 64 } = setting;
-    await storeDecisions(server, folder, setting.decisions ?? 0);
     await runWrk(folder, port, request, { seconds: warmUpSeconds, connections, from: firstOf.warmUp });
     const { rps, p99_ms, requests } = await runWrk(folder, port, request, { seconds, connections, from: firstOf.load });
     await server.check(requests);
-    return { rps, p99_ms };
+    return { rps, p99_ms, ready_ms: server.readyMs, rss_mb: peakMemoryMb(server.pid) };
   } finally {
     await server.stop();
-  }
-}
-
-/** Has at least so many decisions made. */
-async function storeDecisions(server: Gatehouse, folder: string, count: number): Promise<void> {
-  for (let stored = 0; stored < count; ) {
-    const { requests } = await runWrk(folder, server.ports.webhook ?? 0, createWebhook, { seconds: 1, connections: 64, from: stored });
-    stored += requests;
   }
 }
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { lineChart } from "../../bench/harness/chart.ts";
+import { fillDecisions } from "../../bench/harness/fill-decisions.ts";
 import { checkMetrics } from "../../bench/harness/gatehouse.ts";
 import { readH2loadOutput } from "../../bench/harness/h2load.ts";
 import { readOptions } from "../../bench/harness/options.ts";
@@ -21,6 +22,8 @@ import { afterWebhook, createWebhook, grpcDecide, idSpace, render, subscribeWebh
 import { median, medians, percentile, ratioOf } from "../../bench/harness/statistics.ts";
 import { measureTable } from "../../bench/harness/table.ts";
 import { readWrkOutput, runWrk } from "../../bench/harness/wrk.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
+import { openSqliteStore } from "../../src/storage/sqlite/sqlite-store.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -39,6 +42,19 @@ test("medians, percentiles and ratios are those of the definition", () => {
   expect(medians([figures, { ...figures, rps: 300 }, { ...figures, rps: 200 }]).rps).toBe(200);
   expect(ratioOf([figures, { ...figures, rps: 300 }], [{ ...figures, rps: 50 }])).toBe(2);
   expect(ratioOf([], [figures])).toBeUndefined();
+});
+
+test("decisions of the past are those of a store in use: only the last day's may yet be followed up", async () => {
+  const path = join(folder, "filled.db");
+  fillDecisions(path, 1000);
+  const store = await openSqliteStore({ path });
+  try {
+    const { items } = await store.listDecisions({}, { size: 1000 });
+    const followUps = items.map(({ followUp }) => followUp);
+    expect(followUps).toEqual([...Array(10).fill(FollowUp.UNSPECIFIED), ...Array(990).fill(FollowUp.ABANDONED)]);
+  } finally {
+    await store.close();
+  }
 });
 
 describe("requests", () => {
