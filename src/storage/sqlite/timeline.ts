@@ -104,7 +104,9 @@ export function createTimeline(reader: Reader): Timeline {
   /** The decisions and events about all accounts of an owner, by going through the log. */
   function scanOfOwned(table: "decisions" | "events", appId: number, owner: string): Source {
     const isOwned = ["accounts", "account_owners"]
-      .map((of) => `EXISTS (SELECT 1 FROM ${of} AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`)
+      .map(
+        (of) => `EXISTS (SELECT 1 FROM ${of} AS o WHERE o.app_id = ${table}.app_id AND o.owner = ? AND o.account_id = ${table}.account_id)`,
+      )
       .join(" OR ");
     const sql = `SELECT seq FROM ${table} WHERE seq < ? AND seq >= ? AND +app_id = ? AND (${isOwned}) ORDER BY seq DESC LIMIT ?`;
     const highestBelow = `SELECT max(seq) FROM ${table} WHERE seq < ?`;

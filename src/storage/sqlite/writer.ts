@@ -5,6 +5,7 @@ import { storeOverloaded } from "../store-overloaded.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { causeOfCode, type FailureCause } from "./failure-causes.ts";
+import { createLogFolder } from "./log-folder.ts";
 import type { Reader } from "./reader.ts";
 import { createStallWatch } from "./stall-watch.ts";
 import {
@@ -92,6 +93,8 @@ export function createWriter(
   const waiting = createWaitingWrites<PendingWrite>(({ write }) => sizeOf(write));
   let inFlight: PendingWrite[] | undefined;
   const stallWatch = createStallWatch(waiting.count, health);
+  const logFolder = createLogFolder(path);
+  let folding: "no" | "under way" | "done" = "no";
   let checkpointing = false;
   let scheduled = false;
   let fruitlessStarts = 0;
@@ -200,13 +203,7 @@ export function createWriter(
       onSettled?.(isDone ? result : undefined);
     }
     // The thread gets its next work before this batch's callers run, so that it never waits for them.
-    if (checkpointDue && worker !== undefined) {
-      checkpointing = true;
-      stallWatch.begin();
-      worker.postMessage("checkpoint" satisfies WriterRequest);
-    } else {
-      postBatch();
-    }
+    if (!(checkpointDue && beginCheckpoint())) postBatch();
     for (const [index, { resolve, reject }] of settled.entries()) {
       const result = results[index];
       if (result !== undefined && !isFailure(result)) resolve(result);
@@ -215,6 +212,25 @@ export function createWriter(
     }
     tellOfCommit();
     signalDrained();
+  }
+
+  /**
+   * Most of a long log is copied beside the thread, which writes on meanwhile. What has come in this time the thread copies itself, because a log
+   * begins anew only when all of it is copied. Results in whether that has begun.
+   */
+  function beginCheckpoint(): boolean {
+    if (folding === "no") {
+      folding = "under way";
+      logFolder.fold(() => {
+        folding = "done";
+      });
+    }
+    if (folding !== "done" || worker === undefined) return false;
+    folding = "no";
+    checkpointing = true;
+    stallWatch.begin();
+    worker.postMessage("checkpoint" satisfies WriterRequest);
+    return true;
   }
 
   /** A batch without a failure, as nearly all are, costs one look at each result. */
@@ -280,12 +296,13 @@ export function createWriter(
         signalDrained();
       });
     },
-    stop() {
+    async stop() {
       stallWatch.stop();
+      await logFolder.stop();
       const stopping = worker;
       worker = undefined;
-      if (stopping === undefined) return Promise.resolve();
-      return new Promise((resolve) => {
+      if (stopping === undefined) return;
+      await new Promise<void>((resolve) => {
         stopping.once("exit", () => resolve());
         stopping.postMessage("close" satisfies WriterRequest);
       });
