@@ -14,6 +14,8 @@ export function prepareCreationRows(db: Database): CreationRows {
   const selectLatest = db.prepare(
     `SELECT ${columns} FROM creations WHERE ${ofKey} AND standing = ? ORDER BY seq DESC LIMIT ${maxOfStanding}`,
   );
+  // Of most owners nothing has happened, which one search tells; the other one takes two.
+  const ownerHasEvents = db.prepare("SELECT 1 FROM creations WHERE app_id = ? AND owner = ? AND standing >= 4 LIMIT 1").pluck();
   const hasEvents = db.prepare(`SELECT 1 FROM creations WHERE ${ofKey} AND standing IN (4, 5) LIMIT 1`).pluck();
   const insert = db.prepare(`INSERT INTO creations (app_id, owner, name, operator, ${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const remove = db.prepare(`DELETE FROM creations WHERE ${ofKey} AND standing = ? AND seq = ?`);
@@ -30,7 +32,8 @@ export function prepareCreationRows(db: Database): CreationRows {
       if (few.length < maxOfStanding) return few;
       return Object.values(Standing).flatMap((standing) => selectLatest.all(appId, owner, name, operator, standing) as CreationRow[]);
     },
-    hasEvents: ({ appId, owner, name, operator }) => hasEvents.get(appId, owner, name, operator) !== undefined,
+    hasEvents: ({ appId, owner, name, operator }) =>
+      ownerHasEvents.get(appId, owner) !== undefined && hasEvents.get(appId, owner, name, operator) !== undefined,
     insert({ appId, owner, name, operator }, row) {
       const { standing, seq, ask_time, lapse_time, event_seq, event_time, account_id } = row;
       insert.run(appId, owner, name, operator, standing, seq, ask_time, lapse_time, event_seq, event_time, account_id);
