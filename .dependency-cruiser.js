@@ -13,6 +13,7 @@ const base = [
   "^src/field-patterns\\.ts$",
   "^src/nearest\\.ts$",
   "^src/process-lock\\.ts$",
+  "^src/(timestamp-of-ms|whole-message)\\.ts$",
   "^src/text/",
   "^src/elements/",
 ];

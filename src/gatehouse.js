@@ -10,5 +10,9 @@ if (Number.parseInt(process.versions.node, 10) < neededMajor) {
   );
   process.exitCode = 1;
 } else {
+  // What is compiled is kept for the next start, which then reads no TypeScript: less time, and less memory in every thread. Where nothing can be
+  // written nothing is kept, and nothing else is different. Threads look for it in the environment.
+  process.env.NODE_COMPILE_CACHE ??= process.getBuiltinModule("node:path").join(import.meta.dirname, "../.cache/node");
+  process.getBuiltinModule("node:module").enableCompileCache(process.env.NODE_COMPILE_CACHE);
   import("./main.ts");
 }

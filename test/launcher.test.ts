@@ -1,6 +1,17 @@
 // The start of everything: the entry on an old Node and on this one, and the installer when there is nothing to install.
 import { execFileSync, spawnSync } from "node:child_process";
-import { accessSync, constants, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -58,6 +69,19 @@ describe.skipIf(oldNode === undefined)("on a Node older than 24 (skipped where t
   test("the installer runs", () => {
     expect(run(oldNode ?? "", installer)).toEqual({ status: 0, stdout: "", stderr: "" });
   });
+});
+
+test("the entry keeps what was compiled for the next start, and starts where that cannot be kept", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-compiled-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const startWith = (cache: string) =>
+    spawnSync(process.execPath, [entry, "--version"], { encoding: "utf8", env: { ...process.env, NODE_COMPILE_CACHE: cache } });
+  const kept = join(folder, "kept");
+  expect(startWith(kept)).toMatchObject({ status: 0, stderr: "" });
+  const [ofThisNode = ""] = readdirSync(kept);
+  expect(readdirSync(join(kept, ofThisNode)).length).toBeGreaterThan(10);
+  expect(startWith(kept)).toMatchObject({ status: 0, stderr: "" });
+  expect(startWith(join(kept, ofThisNode, readdirSync(join(kept, ofThisNode))[0] ?? ""))).toMatchObject({ status: 0, stderr: "" });
 });
 
 test("the entry is executable and runs commands", () => {

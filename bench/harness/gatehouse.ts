@@ -33,7 +33,7 @@ export async function startGatehouse(
     if (existsSync(`${database}${suffix}`)) copyFileSync(`${database}${suffix}`, `${own}${suffix}`);
   }
   const server = await startServer({
-    command: [pinnedNode(), "--max-semi-space-size=8", ...nodeFlags, "src/gatehouse.js", "serve"],
+    command: [pinnedNode(), "--max-semi-space-size=8", "--no-allocation-site-pretenuring", ...nodeFlags, "src/gatehouse.js", "serve"],
     env: {
       GATEHOUSE_CONFIG: "config/gatehouse.yaml",
       GATEHOUSE_APPS: String(benchApp),

@@ -1,8 +1,6 @@
 // Decides on an action: one policy, one moment's facts, and the decision on disk before anyone hears of it.
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AddSubscribersSchema, CreateAccountSchema, SendMessageSchema } from "../../gen/gatehouse/v1/action_pb.ts";
-import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { Decision, Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import type { DecideRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { GatehouseError } from "../errors.ts";
@@ -18,10 +16,10 @@ import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
 import type { OnFollowedUp } from "./follow-up-report.ts";
 import { completeMessage } from "./messages.ts";
+import { newDecision } from "./new-decision.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { rateCounts } from "./rate-counts.ts";
 import type { ShadowTrial } from "./shadow-trial.ts";
-import { toWholeMs } from "./times.ts";
 
 /** What deciding needs. */
 export interface DecideDeps {
@@ -138,20 +136,15 @@ export function decisionOf(
 ): Decision {
   const noted: Fact[] = [];
   const outcome = evaluate(policy, question, createLiveWorld(facts, noted, signals));
-  const decision = create(DecisionSchema, {
-    appId: request.appId,
-    requestId: request.preview ? "" : request.requestId,
-    action: question.subject,
-    ...outcome,
+  const { preview, requestId, origin, eventTime } = request;
+  return newDecision({
+    request: { requestId: preview ? "" : requestId, origin, eventTime },
+    question,
     policyVersion: policy.version,
-    decideTime: timestampFromMs(question.nowMs),
-    preview: request.preview,
+    outcome,
     facts: noted,
+    preview,
   });
-  if (request.origin !== undefined) decision.origin = request.origin;
-  const eventTime = toWholeMs(request.eventTime);
-  if (eventTime !== undefined) decision.eventTime = eventTime;
-  return decision;
 }
 
 /** Recognises the same action of an app. */

@@ -30,23 +30,34 @@ export function createFactsOf(): FactsOf {
     return made.matcher;
   }
 
-  return (stored, appId, policy) => ({
-    inList(list, value) {
-      const kind = policy.listKinds.get(list);
-      if (kind === ListKind.GLOB) return matcherOf(stored, list, "glob").has(value);
-      if (kind === ListKind.CIDR) return matcherOf(stored, list, "cidr").has(value);
-      return stored.inList(list, value);
-    },
-    matchesList: (list, text) =>
-      text instanceof Skeleton ? matcherOf(stored, list, "skeletons").has(text.text) : matcherOf(stored, list, "phrases").has(text),
-    findInList: (list, text, lookAlikes) => matcherOf(stored, list, lookAlikes ? "skeletons" : "phrases").find(text),
-    // Nobody in particular owns nothing: accounts whose owner is not known are no one's.
-    liveAccounts: (owner) => (owner === "" ? 0 : stored.liveAccounts(appId, owner)),
-    nameInUse: (name) => stored.nameInUse(appId, normalize(name)),
-    subscriptions: (user) => stored.subscriptions(appId, user),
-    subscribers: (accountId) => stored.subscribers(appId, accountId),
-    messagesSent: (accountId) => stored.messagesSent(appId, accountId),
-    isSubscribed: (user, accountId) => stored.isSubscribed(appId, accountId, user),
-    rate: (action, key, windowMs) => stored.rate({ appId, action, windowMs }, key),
-  });
+  function factsOf(stored: StoredFacts, appId: number, policy: CompiledPolicy): Facts {
+    return {
+      inList(list, value) {
+        const kind = policy.listKinds.get(list);
+        if (kind === ListKind.GLOB) return matcherOf(stored, list, "glob").has(value);
+        if (kind === ListKind.CIDR) return matcherOf(stored, list, "cidr").has(value);
+        return stored.inList(list, value);
+      },
+      matchesList: (list, text) =>
+        text instanceof Skeleton ? matcherOf(stored, list, "skeletons").has(text.text) : matcherOf(stored, list, "phrases").has(text),
+      findInList: (list, text, lookAlikes) => matcherOf(stored, list, lookAlikes ? "skeletons" : "phrases").find(text),
+      // Nobody in particular owns nothing: accounts whose owner is not known are no one's.
+      liveAccounts: (owner) => (owner === "" ? 0 : stored.liveAccounts(appId, owner)),
+      nameInUse: (name) => stored.nameInUse(appId, normalize(name)),
+      subscriptions: (user) => stored.subscriptions(appId, user),
+      subscribers: (accountId) => stored.subscribers(appId, accountId),
+      messagesSent: (accountId) => stored.messagesSent(appId, accountId),
+      isSubscribed: (user, accountId) => stored.isSubscribed(appId, accountId, user),
+      rate: (action, key, windowMs) => stored.rate({ appId, action, windowMs }, key),
+    };
+  }
+
+  let last: { stored: StoredFacts; appId: number; policy: CompiledPolicy; facts: Facts } | undefined;
+  return (stored, appId, policy) => {
+    // Under load many questions have the same of all three.
+    if (last?.stored !== stored || last.appId !== appId || last.policy !== policy) {
+      last = { stored, appId, policy, facts: factsOf(stored, appId, policy) };
+    }
+    return last.facts;
+  };
 }

@@ -1,20 +1,18 @@
 // Records that something has happened: once, however often it is told; what rules flag in it becomes a decision.
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Decision, DecisionSchema, type Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { Decision, Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ErrorReason } from "../../gen/gatehouse/v1/error_reason_pb.ts";
 import {
   AccountCreatedSchema,
   AccountDestroyedSchema,
   AccountFullSchema,
   AccountProfileChangedSchema,
-  EventSchema,
   MessageSentSchema,
   MessagesWithdrawnSchema,
   type Event as RecordedEvent,
   SubscribersAddedSchema,
   SubscribersRemovedSchema,
 } from "../../gen/gatehouse/v1/event_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { RecordBatchRequest, RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { GatehouseError } from "../errors.ts";
 import type { CompiledPolicy } from "../policy/compile.ts";
@@ -23,12 +21,15 @@ import { noSignals, type SignalAnswers } from "../policy/signal-answers.ts";
 import type { Subject } from "../policy/vocabulary.ts";
 import { createLiveWorld } from "../policy/world.ts";
 import type { AppendedEvent, EventHandling, FollowedAction, FollowUpRules, NewEvent, Store, StoredFacts } from "../storage/storage.ts";
+import { timestampOfMs } from "../timestamp-of-ms.ts";
+import type { WholeMessage } from "../whole-message.ts";
 import type { CheckApp } from "./apps.ts";
 import type { CallTime, SignalsFor } from "./ask-signals.ts";
 import { contentDigest } from "./digest.ts";
 import type { FactsOf } from "./facts.ts";
 import type { OnFollowedUp } from "./follow-up-report.ts";
 import { completeMessage } from "./messages.ts";
+import { newDecision } from "./new-decision.ts";
 import type { PoliciesInForce } from "./policies-in-force.ts";
 import { msOf, toWholeMs } from "./times.ts";
 
@@ -129,15 +130,20 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
 
   function newEvent(request: RecordRequest, nowMs: number): AskedEvent {
     const { happened, told } = readEvent(request.event as Event);
-    const event = create(EventSchema, {
+    const eventTime = toWholeMs(request.eventTime);
+    const event: WholeMessage<RecordedEvent> = {
+      $typeName: "gatehouse.v1.Event",
+      eventId: "",
       appId: request.appId,
       requestId: request.requestId,
+      origin: request.origin,
+      eventTime,
+      receiveTime: timestampOfMs(Math.min(msOf(request.receiveTime) ?? nowMs, nowMs)),
       event: happened,
-      receiveTime: timestampFromMs(Math.min(msOf(request.receiveTime) ?? nowMs, nowMs)),
-    });
-    if (request.origin !== undefined) event.origin = request.origin;
-    const eventTime = toWholeMs(request.eventTime);
-    if (eventTime !== undefined) event.eventTime = eventTime;
+      followUp: FollowUp.UNSPECIFIED,
+      decisionId: "",
+      subscriberFollowUps: [],
+    };
     const { case: kind, value } = told;
     const digest = contentDigest(eventSchemas[kind] as typeof AccountCreatedSchema, value as never, request.appId, msOf(eventTime));
     const subject = subjectOf(happened);
@@ -170,22 +176,19 @@ export function createRecord(deps: RecordDeps): RecordUseCases {
     signals: SignalAnswers,
   ): Decision | undefined {
     policies.assertLive(policy, stored);
-    const { appId, subject, nowMs } = question;
+    const { appId } = question;
     const facts: Fact[] = [];
     const outcome = evaluate(policy, question, createLiveWorld(factsOf(stored, appId, policy), facts, signals));
     if (outcome.matches.length === 0) return undefined;
-    const decision = create(DecisionSchema, {
-      appId,
-      action: subject,
-      ...outcome,
+    const { origin, eventTime } = request;
+    return newDecision({
+      request: { requestId: "", origin, eventTime },
+      question,
       policyVersion: policy.version,
-      decideTime: timestampFromMs(nowMs),
+      outcome,
       facts,
+      preview: false,
     });
-    if (request.origin !== undefined) decision.origin = request.origin;
-    const eventTime = toWholeMs(request.eventTime);
-    if (eventTime !== undefined) decision.eventTime = eventTime;
-    return decision;
   }
 }
 

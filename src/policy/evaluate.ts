@@ -1,15 +1,5 @@
 // Asks a compiled policy about one action or event. Pure: the same policy, question and world give the same outcome.
-import { create } from "@bufbuild/protobuf";
-import {
-  type Match,
-  MatchSchema,
-  type MessageRewrite,
-  type Refusal,
-  RefusalSchema,
-  RuleMode,
-  Severity,
-  Verdict,
-} from "../../gen/gatehouse/v1/decision_pb.ts";
+import { type Match, type MessageRewrite, type Refusal, RuleMode, Severity, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Origin } from "../../gen/gatehouse/v1/origin_pb.ts";
 import { type MessageEdit, rewriteMessage } from "../elements/rewrite-message.ts";
 import type { CompiledPolicy } from "./compile.ts";
@@ -96,19 +86,18 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
     const { effect } = rule;
     const message = "messageOf" in effect ? (effect.messageOf?.(fields, question.locale) ?? "") : "";
     const skipped = error !== "" && rule.skipOnError;
-    outcome.matches.push(
-      create(MatchSchema, {
-        rule: rule.id,
-        effect: effectNumber[effect.name],
-        mode: rule.shadow ? RuleMode.SHADOW : RuleMode.ENFORCE,
-        subscriber: item,
-        error,
-        skipped,
-        severity: effect.name === "flag" ? effect.severity : Severity.UNSPECIFIED,
-        labels: rule.labels,
-        message,
-      }),
-    );
+    outcome.matches.push({
+      $typeName: "gatehouse.v1.Match",
+      rule: rule.id,
+      effect: effectNumber[effect.name],
+      mode: rule.shadow ? RuleMode.SHADOW : RuleMode.ENFORCE,
+      subscriber: item,
+      error,
+      skipped,
+      severity: effect.name === "flag" ? effect.severity : Severity.UNSPECIFIED,
+      labels: rule.labels,
+      message,
+    });
     return rule.shadow || skipped ? undefined : message;
   }
 
@@ -133,7 +122,9 @@ export function evaluate(policy: CompiledPolicy, question: Question, world: Worl
       if (message === undefined || effect.name === "flag") continue;
       if (effect.name === "deny") return deny(outcome, effect.code, message);
       settled.add(item);
-      if (effect.name === "refuse") outcome.refused.push(create(RefusalSchema, { subscriber: item, rule: rule.id, message }));
+      if (effect.name === "refuse") {
+        outcome.refused.push({ $typeName: "gatehouse.v1.Refusal", subscriber: item, rule: rule.id, message });
+      }
     }
     if (items.length > 0 && settled.size === items.length) return allow();
   }

@@ -1,7 +1,6 @@
 // What the functions of conditions are answered: by the world, noting its answers, or by the notes of an earlier time.
 import { createHash } from "node:crypto";
-import { create } from "@bufbuild/protobuf";
-import { type Fact, FactSchema } from "../../gen/gatehouse/v1/decision_pb.ts";
+import type { Fact } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { TextRange } from "../text/text-ranges.ts";
 import { type Facts, functionSpecs, Skeleton } from "./functions.ts";
 import { noSignals, type SignalAnswers } from "./signal-answers.ts";
@@ -75,7 +74,7 @@ function askSignal(signals: SignalAnswers, noted: Fact[], name: string, args: re
 function note(noted: Fact[], name: string, args: readonly unknown[], value: string, failure = ""): void {
   const texts = args.flatMap(textsOf);
   if (noted.some((fact) => fact.function === name && sameTexts(fact.arguments, texts))) return;
-  noted.push(create(FactSchema, { function: name, arguments: texts, value, failure }));
+  noted.push({ $typeName: "gatehouse.v1.Fact", function: name, arguments: texts, value, failure });
 }
 
 function factOf(noted: readonly Fact[], name: string, args: readonly unknown[]): Fact | undefined {

@@ -3,7 +3,6 @@ import { create } from "@bufbuild/protobuf";
 import {
   type DecideRequest,
   type DecideResponse,
-  DecideResponseSchema,
   type RecordBatchRequest,
   type RecordBatchResponse,
   RecordBatchResponseSchema,
@@ -12,7 +11,6 @@ import {
   RecordFallbackResponseSchema,
   type RecordRequest,
   type RecordResponse,
-  RecordResponseSchema,
 } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import type { Decide } from "../moderation/decide.ts";
 import type { RecordUseCases } from "../moderation/record.ts";
@@ -28,11 +26,11 @@ export interface ModerationServiceDeps extends RecordUseCases {
 export function createModerationService({ decide, record, recordBatch, recordFallback }: ModerationServiceDeps) {
   return {
     async decide(request: DecideRequest, call: CallContext): Promise<DecideResponse> {
-      return create(DecideResponseSchema, { decision: await decide(request, call) });
+      return { $typeName: "gatehouse.v1.DecideResponse", decision: await decide(request, call) };
     },
     async record(request: RecordRequest, call: CallContext): Promise<RecordResponse> {
       const { eventId, duplicate } = await record(request, call);
-      return create(RecordResponseSchema, { eventId, duplicate });
+      return { $typeName: "gatehouse.v1.RecordResponse", eventId, duplicate };
     },
     async recordFallback(request: RecordFallbackRequest): Promise<RecordFallbackResponse> {
       return create(RecordFallbackResponseSchema, { decision: await recordFallback(request) });

@@ -1,6 +1,7 @@
 // Reads the members of a webhook's body.
-import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { messageBodySlices } from "../elements/element-texts.ts";
+import { timestampOfMs } from "../timestamp-of-ms.ts";
 
 /** A webhook's body: a JSON object whose members are not known to be of any type. */
 export type WebhookBody = Readonly<Record<string, unknown>>;
@@ -76,5 +77,5 @@ export function eventTime(body: WebhookBody): Timestamp | undefined {
 function timeOf(value: unknown, unitMs: number): Timestamp | undefined {
   const units = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
   if (typeof units !== "number" || !Number.isInteger(units) || units <= 0) return undefined;
-  return units * unitMs <= lastMs ? timestampFromMs(units * unitMs) : undefined;
+  return units * unitMs <= lastMs ? timestampOfMs(units * unitMs) : undefined;
 }

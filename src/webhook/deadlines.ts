@@ -6,6 +6,8 @@ export interface Deadline {
   readonly deadlineMs: number;
   /** Called once, when the time has come, or a little before when the event loop is late. Must not throw. */
   onOver(): void;
+  /** Its place among those that are watched, which is the watch's to write; -1 while it is not watched. */
+  place: number;
 }
 
 /** The deadlines that are watched. */
@@ -28,7 +30,9 @@ const maxAheadMs = 500;
 
 /** Creates the watch. Every look goes through all deadlines, of which there are as many as webhooks are being answered. */
 export function createDeadlines(): Deadlines {
-  const watched = new Set<Deadline>();
+  // No Set: each old table of a Set points to the next one, and the first that the garbage collector has put among what is old keeps all webhooks
+  // alive that have stood in any of them since.
+  const watched: Deadline[] = [];
   let timer: NodeJS.Timeout | undefined;
   let dueMs = 0;
   let lagMs = 0;
@@ -43,12 +47,13 @@ export function createDeadlines(): Deadlines {
     lagMs = Math.max(0, nowMs - dueMs);
     // When the loop is late, the next look may be late as well: what would be over by then is over now.
     const untilMs = nowMs + Math.min(lagMs, maxAheadMs);
-    for (const deadline of watched) {
-      if (deadline.deadlineMs > untilMs) continue;
-      watched.delete(deadline);
+    for (const deadline of watched.filter(({ deadlineMs }) => deadlineMs <= untilMs)) {
+      // One that is over can have others removed.
+      if (deadline.place === -1) continue;
+      remove(deadline);
       deadline.onOver();
     }
-    if (watched.size > 0) {
+    if (watched.length > 0) {
       arm(nowMs);
       return;
     }
@@ -56,14 +61,22 @@ export function createDeadlines(): Deadlines {
     lagMs = 0;
   }
 
+  function remove(deadline: Deadline): void {
+    const { place } = deadline;
+    if (place === -1) return;
+    deadline.place = -1;
+    const last = watched.pop();
+    if (last === undefined || last === deadline) return;
+    watched[place] = last;
+    last.place = place;
+  }
+
   return {
     add(deadline) {
-      watched.add(deadline);
+      deadline.place = watched.push(deadline) - 1;
       if (timer === undefined) arm(performance.now());
     },
-    remove(deadline) {
-      watched.delete(deadline);
-    },
+    remove,
     lagMs: () => lagMs,
   };
 }

@@ -1,14 +1,8 @@
 // The gateway: verify, decode, call the moderation service, encode. Knows nothing of HTTP.
-import { create } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import {
-  type DecideRequest,
-  DecideRequestSchema,
-  type ModerationService,
-  type RecordRequest,
-  RecordRequestSchema,
-} from "../../gen/gatehouse/v1/moderation_service_pb.ts";
-import { OriginSchema } from "../../gen/gatehouse/v1/origin_pb.ts";
+import type { DecideRequest, ModerationService, RecordRequest } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
+import type { Origin } from "../../gen/gatehouse/v1/origin_pb.ts";
+import type { WholeMessage } from "../whole-message.ts";
 import type { Admission } from "./admission.ts";
 import { discardAnswer, notRecordedAnswer, okAnswer, type WebhookAnswer } from "./answer.ts";
 import { eventTime, MalformedBody, optionalText, parseBody, type WebhookBody } from "./body.ts";
@@ -199,20 +193,35 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (malformed !== "" || body === undefined) return failed(name, command, "malformed", malformed);
 
       const { appId } = verified;
-      const origin = create(OriginSchema, {
+      const origin: WholeMessage<Origin> = {
+        $typeName: "gatehouse.v1.Origin",
         clientIp: cut(query.clientIp, 64),
         platform: cut(query.platform, 64),
         source: "webhook",
         traceId: cut(query.requestId, 128),
-      });
-      const time = eventTime(body);
-      const envelope = time === undefined ? { appId, origin } : { appId, origin, eventTime: time };
+      };
       try {
         if (command.kind === "after") {
-          return record(name, command, create(RecordRequestSchema, { ...envelope, event: command.decode(body, bodyText) }), exchange);
+          const request: WholeMessage<RecordRequest> = {
+            $typeName: "gatehouse.v1.RecordRequest",
+            appId,
+            requestId: "",
+            origin,
+            eventTime: eventTime(body),
+            receiveTime: undefined,
+            event: command.decode(body, bodyText),
+          };
+          return record(name, command, request, exchange);
         }
-        const action = { case: command.action, value: command.decode(body, bodyText) } as Action;
-        const request = create(DecideRequestSchema, { ...envelope, action, requestId: newRequestId?.() ?? "" });
+        const request: WholeMessage<DecideRequest> = {
+          $typeName: "gatehouse.v1.DecideRequest",
+          appId,
+          requestId: newRequestId?.() ?? "",
+          origin,
+          eventTime: eventTime(body),
+          preview: false,
+          action: { case: command.action, value: command.decode(body, bodyText) } as Action,
+        };
         return decide(name, command, request, exchange, bodyText.length);
       } catch (error) {
         if (error instanceof MalformedBody) return failed(name, command, "malformed", error.message);

@@ -95,6 +95,7 @@ export function createWebhookListener(deps: WebhookListenerDeps): RequestListene
       deadlineMs: startMs + gateway.budgetMs(query.command),
       command: query.command,
       overdue: undefined,
+      place: -1,
       onOver: () => {
         const overdue = gateway.overdue(exchange);
         reply(forward === undefined ? overdue : { ...overdue, answer: forwardFallback(forward, query.command) });

@@ -1,5 +1,5 @@
 // Appends decisions, as if they were made one after another however many overlap.
-
+import type { Decision } from "../../../gen/gatehouse/v1/decision_pb.ts";
 import { valuesOfAsked } from "../creation-rows.ts";
 import { encodeDecision } from "../decision-codec.ts";
 import { type DecisionRow, decisionOf } from "../decision-rows.ts";
@@ -14,7 +14,7 @@ import type { UnderWay } from "../under-way.ts";
 import { selectDecision, valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
 import type { Writer } from "./writer.ts";
-import type { CountValues, WriteArguments } from "./writes.ts";
+import type { CountValues, WriteArguments, WriteResult } from "./writes.ts";
 
 /** What appending needs. */
 export interface AppendDecisionDeps {
@@ -39,7 +39,8 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
     reader.assertOpen();
     const made = make(factsAt(nowMs));
     const { appId, requestId } = made.decision;
-    if (requestId === "") return write(nowMs, made);
+    // Nearly all: each further async function on this way would cost every decision.
+    if (requestId === "") return appendedOf(made, await write(nowMs, made));
     const ofApp = requests.get(appId) ?? new Map<string, Promise<AppendedDecision>>();
     requests.set(appId, ofApp);
     const earlier = ofApp.get(requestId);
@@ -50,7 +51,7 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
     // One that takes nothing can leave it to the writer to find out.
     const repeat = takesAnything(made) ? repeatOf(made) : undefined;
     if (repeat !== undefined) return repeat;
-    const writing = write(nowMs, made);
+    const writing = write(nowMs, made).then((result) => appendedOf(made, result));
     ofApp.set(requestId, writing);
     try {
       return await writing;
@@ -59,9 +60,9 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
     }
   }
 
-  async function write(nowMs: number, made: NewDecision): Promise<AppendedDecision> {
+  function write(nowMs: number, made: NewDecision): Promise<WriteResult<"appendDecision">> {
     const { actionDigest, answer, creation, followUp } = made;
-    const decision = answer === undefined ? made.decision : degradedDecision(made.decision, answer);
+    const decision = answeredDecision(made);
     const values = valuesOfDecision(encodeDecision(decision), actionDigest);
     const counts = countsOf(nowMs, made);
     const takes = takesAnything(made);
@@ -77,10 +78,14 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
       followUp !== undefined && hasParts(decision) ? rulesJson(followUp) : null,
       takes ? 1 : 0,
     ];
-    const result = await writer.write(appending, giveBack, answer === undefined ? "first" : "later");
+    return writer.write(appending, giveBack, answer === undefined ? "first" : "later");
+  }
+
+  /** What a write that is done means. */
+  function appendedOf(made: NewDecision, result: WriteResult<"appendDecision">): AppendedDecision {
     const seq = seqOf(result);
     if (seq > 0) {
-      const appended = { kind: "appended" as const, decision: { ...decision, decisionId: formatSequenceId("dec", seq) } };
+      const appended = { kind: "appended" as const, decision: { ...answeredDecision(made), decisionId: formatSequenceId("dec", seq) } };
       const followedUp = followedUpOf(result);
       return followedUp === undefined ? appended : { ...appended, followedUp };
     }
@@ -117,6 +122,11 @@ export function createAppendDecision({ reader, writer, factsAt, underWay }: Appe
 function answerOf(first: DecisionRow, { actionDigest }: NewDecision): AppendedDecision {
   if (first.action_digest?.equals(actionDigest)) return { kind: "repeat", decision: decisionOf(first) };
   return { kind: "reused", decisionId: formatSequenceId("dec", first.seq) };
+}
+
+/** The decision as it is kept: with what a fallback answered in place of what the policy said, if it did. */
+function answeredDecision({ decision, answer }: NewDecision): Decision {
+  return answer === undefined ? decision : degradedDecision(decision, answer);
 }
 
 function takesAnything({ creation, counts }: NewDecision): boolean {

@@ -32,47 +32,56 @@ const sumBuckets = `SELECT sum(count) AS count FROM rate_buckets
 
 /** Creates the facts as they are at a moment. They hold until the event loop comes round. */
 export function createFactsAt(reader: Reader, lists: KnownLists, underWay: UnderWay): (nowMs: number) => StoredFacts {
-  return (nowMs) => ({
-    inList(list, value) {
-      const known = lists.find(list);
-      if (known === undefined) return false;
-      return known.recall(value) ?? reader.value(selectEntry, known.listId, value, nowMs) !== undefined;
-    },
+  let last: { nowMs: number; facts: StoredFacts } | undefined;
+  return (nowMs) => {
+    // They keep nothing but the time, and under load many ask in one millisecond.
+    if (last?.nowMs !== nowMs) last = { nowMs, facts: factsAt(nowMs) };
+    return last.facts;
+  };
 
-    listVersion: (list) => lists.find(list)?.versionAt(nowMs) ?? 0,
+  function factsAt(nowMs: number): StoredFacts {
+    return {
+      inList(list, value) {
+        const known = lists.find(list);
+        if (known === undefined) return false;
+        return known.recall(value) ?? reader.value(selectEntry, known.listId, value, nowMs) !== undefined;
+      },
 
-    listValues(list) {
-      const known = lists.find(list);
-      return known === undefined ? [] : reader.all<{ value: string }>(selectValues, known.listId, nowMs).map(({ value }) => value);
-    },
+      listVersion: (list) => lists.find(list)?.versionAt(nowMs) ?? 0,
 
-    liveAccounts(appId, owner) {
-      const onDisk = reader.value<number>(countAccounts, appId, owner, appId, owner, nowMs) ?? 0;
-      return onDisk + underWay.reservedBy(appId, owner, nowMs);
-    },
+      listValues(list) {
+        const known = lists.find(list);
+        return known === undefined ? [] : reader.all<{ value: string }>(selectValues, known.listId, nowMs).map(({ value }) => value);
+      },
 
-    nameInUse(appId, normalizedName) {
-      // What has no name is not in the way of another that has none.
-      if (normalizedName === "") return false;
-      return (
-        underWay.hasName(appId, normalizedName, nowMs) ||
-        reader.value(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
-      );
-    },
+      liveAccounts(appId, owner) {
+        const onDisk = reader.value<number>(countAccounts, appId, owner, appId, owner, nowMs) ?? 0;
+        return onDisk + underWay.reservedBy(appId, owner, nowMs);
+      },
 
-    subscriptions: (appId, user) => reader.value<number>(selectSubscriptionCount, appId, user) ?? 0,
+      nameInUse(appId, normalizedName) {
+        // What has no name is not in the way of another that has none.
+        if (normalizedName === "") return false;
+        return (
+          underWay.hasName(appId, normalizedName, nowMs) ||
+          reader.value(selectName, appId, normalizedName, appId, normalizedName, nowMs) !== undefined
+        );
+      },
 
-    subscribers: (appId, accountId) => reader.value<number>(selectSubscriberCount, appId, accountId) ?? 0,
+      subscriptions: (appId, user) => reader.value<number>(selectSubscriptionCount, appId, user) ?? 0,
 
-    isSubscribed: (appId, accountId, user) => isInForce(reader.get<SubscriptionRecord>(selectSubscription, appId, accountId, user)),
+      subscribers: (appId, accountId) => reader.value<number>(selectSubscriberCount, appId, accountId) ?? 0,
 
-    messagesSent: (appId, accountId) => reader.get<{ count: number }>(selectMessageCount, appId, accountId)?.count ?? 0,
+      isSubscribed: (appId, accountId, user) => isInForce(reader.get<SubscriptionRecord>(selectSubscription, appId, accountId, user)),
 
-    rate(counter, key) {
-      const { appId, action, windowMs } = counter;
-      const [first, last] = [firstBucketStartMs(windowMs, nowMs), bucketStartMs(windowMs, nowMs)];
-      const onDisk = reader.value<number | null>(sumBuckets, appId, action, windowMs, key, first, last) ?? 0;
-      return onDisk + underWay.countedIn(counter, key, first, last);
-    },
-  });
+      messagesSent: (appId, accountId) => reader.get<{ count: number }>(selectMessageCount, appId, accountId)?.count ?? 0,
+
+      rate(counter, key) {
+        const { appId, action, windowMs } = counter;
+        const [first, last] = [firstBucketStartMs(windowMs, nowMs), bucketStartMs(windowMs, nowMs)];
+        const onDisk = reader.value<number | null>(sumBuckets, appId, action, windowMs, key, first, last) ?? 0;
+        return onDisk + underWay.countedIn(counter, key, first, last);
+      },
+    };
+  }
 }

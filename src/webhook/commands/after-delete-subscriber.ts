@@ -1,6 +1,4 @@
 // OfficialAccount.CallbackAfterDeleteSubscriber. From "After Official Account Is Unsubscribed".
-import { create } from "@bufbuild/protobuf";
-import { SubscribersRemovedSchema } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { text, textsOf } from "../body.ts";
 import type { AfterCommand } from "./command.ts";
 
@@ -8,10 +6,11 @@ export const afterDeleteSubscriber: AfterCommand = {
   kind: "after",
   decode: (body) => ({
     case: "subscribersRemoved",
-    value: create(SubscribersRemovedSchema, {
+    value: {
+      $typeName: "gatehouse.v1.SubscribersRemoved",
       accountId: text(body, "Official_Account"),
       operator: text(body, "Operator_Account"),
       subscribers: textsOf(body, "SubscribeAccountList", "Subscriber_Account"),
-    }),
+    },
   }),
 };

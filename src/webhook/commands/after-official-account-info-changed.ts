@@ -1,16 +1,16 @@
 // OfficialAccount.CallbackAfterOfficialAccountInfoChanged. From "After Official Channel Profile Is Modified".
-import { create } from "@bufbuild/protobuf";
-import { AccountProfileChangedSchema } from "../../../gen/gatehouse/v1/event_pb.ts";
+import type { AccountProfileChanged } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { optionalText, text } from "../body.ts";
 import type { AfterCommand } from "./command.ts";
 
 export const afterOfficialAccountInfoChanged: AfterCommand = {
   kind: "after",
   decode(body) {
-    const value = create(AccountProfileChangedSchema, {
+    const value: AccountProfileChanged = {
+      $typeName: "gatehouse.v1.AccountProfileChanged",
       accountId: text(body, "Official_Account"),
       operator: text(body, "Operator_Account"),
-    });
+    };
     const name = optionalText(body, "Name");
     const introduction = optionalText(body, "Introduction");
     const faceUrl = optionalText(body, "FaceUrl");
