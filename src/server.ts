@@ -259,7 +259,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     onAnswered: reports.webhookAnswered,
     appLimit,
     newRequestId: undefined,
-    tellsBudget: config.signals.length > 0,
+    tellsBudget: config.signals.length > 0 || store.isRemote === true,
     now,
   });
   metrics.watch("webhook_in_flight", "Webhooks that are being decided or recorded.", admission.inFlight);

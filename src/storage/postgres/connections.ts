@@ -1,10 +1,10 @@
 // The connections to PostgreSQL: a bounded pool, statements that are prepared once, time limits, and one kind of failure.
 import pg from "pg";
-import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { fromStoredText, toStoredText } from "../stored-text.ts";
+import { isDriverError, isMoved, sqlStateOf, throwMarked, throwUnsent } from "./driver-errors.ts";
 import { causeOfError, type FailureCause } from "./failure-causes.ts";
 
 /** A value of a parameter. */
@@ -23,10 +23,19 @@ export interface Connection extends Reader {
   run(sql: string, ...values: SqlValue[]): Promise<number>;
 }
 
-/** Connections to one database. Everything rejects with STORE_UNAVAILABLE when it fails, with the driver's error as its cause. */
-export interface Connections extends Connection {
+/** Statements, and transactions of them. */
+export interface Transactions extends Connection {
   /** Runs `work` in a transaction, which is committed when that resolves, and undone when it rejects. */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+}
+
+/** Connections to one database. Everything rejects with STORE_UNAVAILABLE when it fails, with the driver's error as its cause. */
+export interface Connections extends Transactions {
+  /**
+   * The same for somebody who waits until a time on the clock of `performance.now()`: the server gives a statement up then, to a tenth of a second, but
+   * never later than any other. One that is sent when the time is nearly over, or is over, is given a tenth of a second.
+   */
+  until(usefulUntilMs: number): Transactions;
   /** Runs `work` with a connection of its own, outside of any transaction. */
   withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
   /** Lets go of all connections when what runs on them has ended. */
@@ -43,11 +52,14 @@ export interface ConnectionOptions {
   health: Pick<StoreHealth<FailureCause>, "failed" | "worked">;
 }
 
-/** How long a statement may take: what waits for a decision has given up by then. */
-const statementTimeoutMs = 5000;
+/** How long a statement may take that nobody waits for, and any other at most. */
+export const statementTimeoutMs = 5000;
 
-/** How long the server may say nothing to a statement until its connection is taken for dead. */
-const answerTimeoutMs = 7000;
+/** In what steps the time of a statement is told: so it is seldom another one than that of the last statement on its connection. */
+const timeoutStepMs = 100;
+
+/** How long after that the server may say nothing until its connection is taken for dead. */
+const answerMarginMs = 2000;
 
 /** How long a connection is waited for. */
 const connectTimeoutMs = 3000;
@@ -82,8 +94,10 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
-    query_timeout: answerTimeoutMs,
+    query_timeout: statementTimeoutMs + answerMarginMs,
     lock_timeout: statementTimeoutMs,
+    // What is sent goes at once, and not when the statement before it has been answered: see `limit`.
+    pipeline: true,
     idle_in_transaction_session_timeout: idleTimeoutMs,
     // All statements go along indexes; plans that were made while a table was small must do so, too.
     options: "-c jit=off -c enable_seqscan=off -c synchronous_commit=on",
@@ -91,6 +105,8 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
   // A connection that dies while nobody uses it is left out of the pool, and the next one is made anew.
   pool.on("error", () => {});
   const statements = new Map<string, Statement>();
+  /** How long a statement on a connection may take, as far as that is not what it was made with; undefined: not known. */
+  const timeouts = new WeakMap<object, number | undefined>();
 
   function statementOf(sql: string): Statement {
     let statement = statements.get(sql);
@@ -130,9 +146,20 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     }
   }
 
-  async function query(client: Pick<pg.PoolClient, "query">, sql: string, values: SqlValue[]): Promise<pg.QueryResult> {
+  /** Tells the server how long a statement may take, in the same packet as the statement itself. */
+  function limit(client: Pick<pg.PoolClient, "query">, timeoutMs: number): void {
+    if (timeouts.has(client) ? timeouts.get(client) === timeoutMs : timeoutMs === statementTimeoutMs) return;
+    timeouts.set(client, timeoutMs);
+    // When that fails, the connection has died, which the statement says too.
+    client.query({ ...statementOf(setTimeoutSql), values: [String(timeoutMs)] }).catch(() => timeouts.set(client, undefined));
+  }
+
+  async function query(client: Pick<pg.PoolClient, "query">, sql: string, values: SqlValue[], untilMs: number): Promise<pg.QueryResult> {
+    const timeoutMs = timeoutOf(untilMs);
+    limit(client, timeoutMs);
     const parameters = values.map((value) => (typeof value === "string" ? toStoredText(value) : value));
-    return client.query({ ...statementOf(sql), values: parameters }).catch(throwMarked);
+    const config = { ...statementOf(sql), values: parameters, query_timeout: timeoutMs + answerMarginMs };
+    return client.query(config).catch(throwMarked);
   }
 
   function connectionOn(run: (sql: string, values: SqlValue[]) => Promise<pg.QueryResult>): Connection {
@@ -143,76 +170,48 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     };
   }
 
+  function until(untilMs: number): Transactions {
+    return {
+      ...connectionOn((sql, values) => reported(() => withClient((client) => query(client, sql, values, untilMs)))),
+      transaction: (work) =>
+        reported(() =>
+          withClient(async (client) => {
+            await query(client, "BEGIN", [], untilMs);
+            try {
+              const result = await work(connectionOn((sql, values) => query(client, sql, values, untilMs)));
+              await query(client, "COMMIT", [], untilMs);
+              health.worked();
+              return result;
+            } catch (error) {
+              // With the rest it undoes what was told of the time.
+              timeouts.set(client, undefined);
+              await client.query("ROLLBACK").catch(() => {});
+              throw error;
+            }
+          }),
+        ),
+    };
+  }
+
   return {
-    ...connectionOn((sql, values) => reported(() => withClient((client) => query(client, sql, values)))),
+    ...until(Number.POSITIVE_INFINITY),
+    until,
     withClient: (work) => reported(() => withClient((client) => work(client).catch(throwMarked))),
-    transaction: (work) =>
-      reported(() =>
-        withClient(async (client) => {
-          await query(client, "BEGIN", []);
-          try {
-            const result = await work(connectionOn((sql, values) => query(client, sql, values)));
-            await query(client, "COMMIT", []);
-            health.worked();
-            return result;
-          } catch (error) {
-            await client.query("ROLLBACK").catch(() => {});
-            throw error;
-          }
-        }),
-      ),
     close: () => pool.end(),
   };
+}
+
+const setTimeoutSql = "SELECT set_config('statement_timeout', ?, false)";
+
+/** How long a statement may take that somebody waits for until then. */
+function timeoutOf(untilMs: number): number {
+  const leftMs = Math.min(untilMs - performance.now(), statementTimeoutMs);
+  return Math.max(1, Math.ceil(leftMs / timeoutStepMs)) * timeoutStepMs;
 }
 
 interface Statement {
   name: string;
   text: string;
-}
-
-/** On errors that come from the driver, so that mistakes of callers within a transaction stay as they are. */
-const driverMark = Symbol("driver");
-
-/** On errors of getting a connection: nothing was sent. */
-const unsentMark = Symbol("unsent");
-
-function isDriverError(error: unknown): boolean {
-  return error instanceof Error && driverMark in error;
-}
-
-function throwMarked(error: unknown): never {
-  throw error instanceof Error && !(error instanceof GatehouseError) ? Object.assign(error, { [driverMark]: true }) : error;
-}
-
-function throwUnsent(error: unknown): never {
-  if (error instanceof Error) Object.assign(error, { [unsentMark]: true });
-  throwMarked(error);
-}
-
-/** Whether a failed statement has surely changed nothing: the server has refused it, or it was never sent. */
-export function isAnswered(error: unknown): boolean {
-  const cause = causeOf(error);
-  return sqlStateOf(cause) !== undefined || (cause instanceof Error && unsentMark in cause) || !isDriverError(cause);
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof GatehouseError && error.reason === ErrorReason.STORE_UNAVAILABLE ? error.cause : error;
-}
-
-/** The server's code for an error; undefined when the error is not the server's. */
-function sqlStateOf(error: unknown): string | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith("57P") ? code : undefined;
-}
-
-/** Whether the server says that what was read is not so any more; see `gatehouse_commit`. */
-export function isMoved(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "GH001";
-}
-
-/** Whether the server has refused a statement for what is in it, and not because something failed. */
-export function isRefused(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlStateOf(causeOf(error)) ?? "");
 }
 
 function ignore(): void {}
