@@ -546,6 +546,12 @@ export interface Policies {
 
   /** Activations of both pointers, the latest first. */
   listActivations(page: PageRequest): Promise<Page<PolicyActivation>>;
+
+  /**
+   * Calls `listener` soon after another process has set a pointer, until the returned function is called: a hint, which may come too often and for
+   * nothing. Facts tell of pointers in any case. Must be there when others than this process can set them.
+   */
+  onPointerChange?(listener: () => void): () => void;
 }
 
 /** What points at versions. */

@@ -6,9 +6,10 @@ import { toStoredJson } from "../stored-text.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { type Asking, createAsking } from "./asking.ts";
 import { type CommitOutcomes, createCommitOutcomes } from "./commit-outcome.ts";
-import { type Connections, type Reader, statementTimeoutMs, type Transactions } from "./connections.ts";
+import type { Connections, Reader, Transactions } from "./connections.ts";
 import { isGivenUp, isMoved, isRefused } from "./driver-errors.ts";
 import type { Memory } from "./memory.ts";
+import { statementTimeoutMs } from "./sessions.ts";
 import { createWorkingRows, type WorkingRows } from "./working-rows.ts";
 
 /**

@@ -3,9 +3,11 @@ import pg from "pg";
 import { GatehouseError } from "../../errors.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import { fromStoredText, toStoredText } from "../stored-text.ts";
-import { isDriverError, isMoved, sqlStateOf, throwMarked, throwUnsent } from "./driver-errors.ts";
+import { toStoredText } from "../stored-text.ts";
+import { isDriverError, isMoved, isReadOnly, sqlStateOf, throwMarked, throwUnsent } from "./driver-errors.ts";
 import { causeOfError, type FailureCause } from "./failure-causes.ts";
+import { assertPrimary, type Servers } from "./servers.ts";
+import { answerMarginMs, connectTimeoutMs, sessionOf, statementTimeoutMs } from "./sessions.ts";
 
 /** A value of a parameter. */
 export type SqlValue = string | number | boolean | Buffer | null;
@@ -42,65 +44,28 @@ export interface Connections extends Transactions {
   close(): Promise<void>;
 }
 
+/** In what steps the time of a statement is told: so it is seldom another one than that of the last statement on its connection. */
+const timeoutStepMs = 100;
+
 /** How connections are made. */
 export interface ConnectionOptions {
-  /** `postgres://user:password@host:port/database`. */
-  url: string;
+  servers: Servers;
   /** How many there are at most. */
   maxConnections: number;
   /** Hears how it goes. */
   health: Pick<StoreHealth<FailureCause>, "failed" | "worked">;
 }
 
-/** How long a statement may take that nobody waits for, and any other at most. */
-export const statementTimeoutMs = 5000;
-
-/** In what steps the time of a statement is told: so it is seldom another one than that of the last statement on its connection. */
-const timeoutStepMs = 100;
-
-/** How long after that the server may say nothing until its connection is taken for dead. */
-const answerMarginMs = 2000;
-
-/** How long a connection is waited for. */
-const connectTimeoutMs = 3000;
-
-/**
- * How long the server waits for a process that has begun a transaction, such as one that stands still, until it undoes that: others wait for its lock.
- */
-const idleTimeoutMs = 1000;
-
-/** The numbers of the types in the server. */
-const bigintType = 20;
-const numericType = 1700;
-const textType = 25;
-
-const { getTypeParser } = pg.types;
-/** How values are read: bigints as numbers, texts as they were written. */
-export const valueTypes = {
-  getTypeParser(type: number, format?: string) {
-    if (format !== "binary" && (type === bigintType || type === numericType)) return Number;
-    if (format !== "binary" && type === textType) return fromStoredText;
-    return getTypeParser(type, format as "text");
-  },
-};
-
 /** Creates the pool. No connection is made before one is needed. */
-export function createConnections({ url, maxConnections, health }: ConnectionOptions): Connections {
+export function createConnections({ servers, maxConnections, health }: ConnectionOptions): Connections {
   const pool = new pg.Pool({
-    connectionString: url,
     max: maxConnections,
-    types: valueTypes as unknown as pg.CustomTypesConfig,
-    application_name: "gatehouse",
-    keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: statementTimeoutMs + answerMarginMs,
-    lock_timeout: statementTimeoutMs,
-    // What is sent goes at once, and not when the statement before it has been answered: see `limit`.
-    pipeline: true,
-    idle_in_transaction_session_timeout: idleTimeoutMs,
-    // All statements go along indexes; plans that were made while a table was small must do so, too.
-    options: "-c jit=off -c enable_seqscan=off -c synchronous_commit=on",
+    Client: class extends pg.Client {
+      constructor() {
+        super(sessionOf(servers.url()));
+      }
+    },
   });
   // A connection that dies while nobody uses it is left out of the pool, and the next one is made anew.
   pool.on("error", () => {});
@@ -119,15 +84,58 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     return statement;
   }
 
+  const known = new WeakSet<object>();
+  /** Those that were made since one was found to be dead, or not to take writes: what is older is likely to lead to the same server. */
+  let young = new WeakSet<object>();
+
+  /** Takes a connection to a server that, as far as can be told, takes writes. Each server is tried once. */
+  async function take(): Promise<pg.PoolClient> {
+    for (let passedOver = 0; ; ) {
+      const url = servers.url();
+      try {
+        const client = await pool.connect();
+        if (young.has(client)) return client;
+        if (known.has(client)) {
+          client.release(true);
+          continue;
+        }
+        known.add(client);
+        await demandPrimary(client);
+        young.add(client);
+        return client;
+      } catch (error) {
+        servers.passOver(url);
+        passedOver += 1;
+        if (passedOver >= servers.count) throwUnsent(error);
+      }
+    }
+  }
+
+  /** Lets go of a connection to a server that takes no writes, and throws. Of only one server nobody asks: reads go on where writes fail. */
+  async function demandPrimary(client: pg.PoolClient): Promise<void> {
+    if (servers.count === 1) return;
+    client.on("error", ignore);
+    try {
+      await assertPrimary(client);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    } finally {
+      client.off("error", ignore);
+    }
+  }
+
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch(throwUnsent);
+    const client = await take();
     // While it is in use, the failure of what it runs says enough.
     client.on("error", ignore);
     let isBroken = false;
     try {
       return await work(client);
     } catch (error) {
-      isBroken = isDriverError(error) && sqlStateOf(error) === undefined;
+      isBroken = isDriverError(error) && (sqlStateOf(error) === undefined || isReadOnly(error));
+      // What leads to a server that is gone, or is a standby by now, is made anew: by then its name may lead to another one.
+      if (isBroken) young = new WeakSet();
       throw error;
     } finally {
       client.off("error", ignore);

@@ -45,6 +45,18 @@ export function isMoved(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "GH001";
 }
 
+/** Whether the server has refused a statement because it takes no writes. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlStateOf(error) === readOnlyState;
+}
+
+/** An error as of a server that takes no writes. */
+export function readOnly(): Error {
+  return Object.assign(new Error("The server is a standby, which takes no writes."), { code: readOnlyState });
+}
+
+const readOnlyState = "25006";
+
 /** Whether the server has given a statement up because its time was over: it has changed nothing. */
 export function isGivenUp(error: unknown): boolean {
   return /^(57014|55P03)$/.test(sqlStateOf(causeOf(error)) ?? "");

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
-import { valueTypes } from "./connections.ts";
+import { valueTypes } from "./sessions.ts";
 
 /** The database of a URL, without user and password. */
 export function nameOfUrl(url: string): string {

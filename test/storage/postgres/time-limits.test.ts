@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vite
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { createConnections, type Reader } from "../../../src/storage/postgres/connections.ts";
 import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import { createServers } from "../../../src/storage/postgres/servers.ts";
 import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append, appendEvent, expectReason } from "../conformance/opened-store.ts";
 import { appId, baseMs, createdEvent, digestOf, sampleDecision } from "../samples.ts";
@@ -146,7 +147,7 @@ it("what nobody waits for has the time of any statement again, on the same conne
 
 it("a transaction that is undone leaves it known how long a statement may take", async () => {
   const health = { failed: () => undefined, worked: () => undefined };
-  const connections = createConnections({ url, maxConnections: 1, health });
+  const connections = createConnections({ servers: createServers(url), maxConnections: 1, health });
   const read = async (reader: Reader) =>
     (await reader.get<{ limit: string }>("SELECT current_setting('statement_timeout') AS limit"))?.limit;
   const undone = connections.until(performance.now() + usefulMs).transaction(async (connection) => {
