@@ -17,6 +17,10 @@ const migrations: readonly string[] = [
   `-- account_owners names those who own the account no more; who owns it is in accounts.
   DELETE FROM account_owners AS former USING accounts AS a
     WHERE a.app_id = former.app_id AND a.account_id = former.account_id AND a.owner = former.owner;`,
+  `ALTER TABLE committers
+    ADD COLUMN idle_batch bigint, -- the latest batch when it was last looked at; NULL: it was not yet
+    ADD COLUMN idle_since bigint -- when it was found to be that
+  ;`,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */

@@ -8,6 +8,7 @@ import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
 import { createCommits } from "./commits.ts";
+import { startForgettingCommitters } from "./committers.ts";
 import { type Connections, createConnections } from "./connections.ts";
 import { createDecisions } from "./decisions.ts";
 import { createErasures } from "./erasures.ts";
@@ -140,7 +141,9 @@ function createStore(
     },
   };
   const keeper = startKeeper(connections);
+  const forgetting = startForgettingCommitters(runWithHead, keeper.isKeeper);
   const letGo = async () => {
+    await forgetting.close();
     await keeper.close();
     health.stop();
     await watch.close();
