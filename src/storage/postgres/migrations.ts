@@ -5,6 +5,7 @@ import { GatehouseError } from "../../errors.ts";
 import { createCommit } from "./schema-commit.ts";
 import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
+import { createTimelineWatch } from "./schema-timeline.ts";
 
 /** A step that has been released is never changed; what must change is a new step at the end. */
 const migrations: readonly string[] = [
@@ -21,6 +22,7 @@ const migrations: readonly string[] = [
     ADD COLUMN idle_batch bigint, -- the latest batch when it was last looked at; NULL: it was not yet
     ADD COLUMN idle_since bigint -- when it was found to be that
   ;`,
+  createTimelineWatch,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */

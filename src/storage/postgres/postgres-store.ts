@@ -81,6 +81,8 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       await migrate(client);
       await demandComplete(client);
     });
+    // What a restore has undone is noted before anybody asks where the log ends.
+    await connections.run(touch);
     watch = await openWatch({ reader: connections, servers, poll });
   } catch (error) {
     health.stop();

@@ -3,10 +3,11 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { connectForMove } from "../../../src/storage/postgres/move-connection.ts";
 import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import type { FeedChange } from "../../../src/storage/storage.ts";
 import { type PostgresProxy, startPostgresProxy } from "../../postgres-proxy.ts";
 import { type PostgresServer, startPostgres, startStandby } from "../../postgres-server.ts";
 import { append, appendAsIs } from "../conformance/opened-store.ts";
-import { sampleDecision } from "../samples.ts";
+import { sampleAuditEntry, sampleDecision } from "../samples.ts";
 
 let primary: PostgresServer;
 let standby: PostgresServer;
@@ -61,9 +62,20 @@ async function loseThePrimary(): Promise<void> {
   await standby.run("SELECT pg_promote()");
 }
 
+/** The whole feed. One call goes through a part of the numbers, of which some were passed over. */
+async function allChanges(store: PostgresStore): Promise<FeedChange[]> {
+  const all: FeedChange[] = [];
+  for (let position = 0; position < (await store.latestPosition()); ) {
+    const { changes, next } = await store.readChanges(position, {}, 100_000);
+    all.push(...changes);
+    position = next;
+  }
+  return all;
+}
+
 /** What is on disk, by request id. */
 async function decisions(store: PostgresStore): Promise<{ count: number; byRequest: Map<string, string> }> {
-  const { changes } = await store.readChanges(0, {}, 100_000);
+  const changes = await allChanges(store);
   const pairs = changes.flatMap((change) =>
     change.kind === "decision" ? [[change.decision.requestId, change.decision.decisionId] as const] : [],
   );
@@ -116,6 +128,45 @@ describe("a primary that is lost under load", () => {
     await vi.waitUntil(() => store.isKeeper() || other.isKeeper(), { timeout: 15_000 });
     await other.close();
     await store.close();
+  }, 120_000);
+});
+
+describe("a standby that has not got all that was answered", () => {
+  it("gives no number again that the lost primary may have given, and knows where the log parts from what was undone", async () => {
+    const lost = await startPostgres([]);
+    const url = await lost.takeDatabase();
+    const store = await openPostgresStore({ url });
+    for (let i = 0; i < 5; i += 1) await append(store, sampleDecision());
+    await store.close();
+    // It has the data of this moment, as after a restore to it, and never hears of what comes later.
+    const behind = await startStandby(lost, ["primary_conninfo="]);
+    const later = await openPostgresStore({ url });
+    const undone = await Promise.all(Array.from({ length: 5 }, () => append(later, sampleDecision())));
+    const undoneAudit = await later.beginAuditEntry(sampleAuditEntry());
+    await later.close();
+    await lost.kill("SIGKILL");
+    await behind.run("SELECT pg_promote()");
+
+    const again = await openPostgresStore({ url: behind.urlOf(new URL(url).pathname.slice(1)) });
+    for (const decisionId of undone) expect(await again.getDecision(decisionId)).toBeUndefined();
+    const kept = [1, 2, 3, 4, 5];
+    for (const position of kept) expect(await again.partingBefore(position)).toBeUndefined();
+    for (const position of [6, 10, 1000]) expect(await again.partingBefore(position)).toBe(5);
+    const end = await again.latestPosition();
+    const decisionId = await append(again, sampleDecision());
+    expect(undone).not.toContain(decisionId);
+    expect((await allChanges(again)).map(({ position }) => position)).toEqual([...kept, end + 1]);
+    expect(await again.partingBefore(end + 1)).toBeUndefined();
+    // Nobody is given a position among those that were passed over.
+    expect((await again.readChanges(5, {}, 100)).next).toBeGreaterThanOrEqual(end);
+    expect((await again.beginAuditEntry(sampleAuditEntry())) > undoneAudit).toBe(true);
+    await again.close();
+    // The same timeline the next time: nothing is passed over.
+    const once = await openPostgresStore({ url: behind.urlOf(new URL(url).pathname.slice(1)) });
+    expect(await once.latestPosition()).toBe(end + 1);
+    await once.close();
+    await behind[Symbol.asyncDispose]();
+    await lost[Symbol.asyncDispose]();
   }, 120_000);
 });
 
