@@ -133,13 +133,13 @@ describe("a primary that is lost under load", () => {
 
 describe("a standby that has not got all that was answered", () => {
   it("gives no number again that the lost primary may have given, and knows where the log parts from what was undone", async () => {
-    const lost = await startPostgres([]);
+    await using lost = await startPostgres([]);
     const url = await lost.takeDatabase();
     const store = await openPostgresStore({ url });
     for (let i = 0; i < 5; i += 1) await append(store, sampleDecision());
     await store.close();
     // It has the data of this moment, as after a restore to it, and never hears of what comes later.
-    const behind = await startStandby(lost, ["primary_conninfo="]);
+    await using behind = await startStandby(lost, ["primary_conninfo="]);
     const later = await openPostgresStore({ url });
     const undone = await Promise.all(Array.from({ length: 5 }, () => append(later, sampleDecision())));
     const undoneAudit = await later.beginAuditEntry(sampleAuditEntry());
@@ -165,8 +165,6 @@ describe("a standby that has not got all that was answered", () => {
     const once = await openPostgresStore({ url: behind.urlOf(new URL(url).pathname.slice(1)) });
     expect(await once.latestPosition()).toBe(end + 1);
     await once.close();
-    await behind[Symbol.asyncDispose]();
-    await lost[Symbol.asyncDispose]();
   }, 120_000);
 });
 
