@@ -34,8 +34,8 @@ export interface Transactions extends Connection {
 /** Connections to one database. Everything rejects with STORE_UNAVAILABLE when it fails, with the driver's error as its cause. */
 export interface Connections extends Transactions {
   /**
-   * The same for somebody who waits until a time on the clock of `performance.now()`: the server gives a statement up then, to a tenth of a second, but
-   * never later than any other. One that is sent when the time is nearly over, or is over, is given a tenth of a second.
+   * The same for somebody who waits until a time on the clock of `performance.now()`: the server gives a statement up within two tenths of a second after that, but
+   * never later than any other. One that is sent when the time is over is given a tenth of a second.
    */
   until(usefulUntilMs: number): Transactions;
   /** Runs `work` with a connection of its own, outside of any transaction. */
@@ -211,10 +211,10 @@ export function createConnections({ servers, maxConnections, health }: Connectio
 
 const setTimeoutSql = "SELECT set_config('statement_timeout', ?, false)";
 
-/** How long a statement may take that somebody waits for until then. */
+/** How long a statement may take that somebody waits for until then: a step more, so that whoever waits has ended that before it fails. */
 function timeoutOf(untilMs: number): number {
-  const leftMs = Math.min(untilMs - performance.now(), statementTimeoutMs);
-  return Math.max(1, Math.ceil(leftMs / timeoutStepMs)) * timeoutStepMs;
+  const steps = Math.max(0, Math.ceil((untilMs - performance.now()) / timeoutStepMs)) + 1;
+  return Math.min(steps * timeoutStepMs, statementTimeoutMs);
 }
 
 interface Statement {
