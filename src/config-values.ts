@@ -1,5 +1,6 @@
 // Reads the values of settings, from the file or from the text of a variable, and says what is wrong with them.
 
+import { serverUrls } from "./storage/postgres/servers.ts";
 import { parseCidr } from "./text/cidr.ts";
 import { PatternError } from "./text/pattern-error.ts";
 
@@ -138,10 +139,16 @@ export function isLoopback(host: string): boolean {
 export function readDatabase(value: unknown): string {
   const database = nonEmptyText(value);
   if (isPostgresUrl(database)) {
-    const url = URL.parse(database);
+    const urls = serverUrls(database).map((server) => URL.parse(server));
+    const [url = null] = urls;
     // Many passwords have characters that a URL must escape. It is not repeated here, because it may have a password in it.
-    if (url === null) throw new Invalid("is no URL: special characters of a password are written as %23 for #, %40 for @ and so on.");
+    if (url === null || urls.includes(null))
+      throw new Invalid("is no URL: special characters of a password are written as %23 for #, %40 for @ and so on.");
     if (url.pathname.length < 2) throw new Invalid("names no database: postgres://user:password@host:5432/database.");
+    if (!["read-write", "primary"].includes(url.searchParams.get("target_session_attrs") ?? "primary"))
+      throw new Invalid(
+        "has target_session_attrs: leave it out, or set it to read-write; of several hosts the one that takes writes is used.",
+      );
     return database;
   }
   if (/^[a-z][a-z0-9+]*:\/\//i.test(database))

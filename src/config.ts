@@ -129,7 +129,7 @@ export const settings = {
     env: "GATEHOUSE_DATABASE",
     default: "data/gatehouse.db",
     meaning:
-      "What keeps everything: an SQLite file, made when it is not there, or `postgres://user:password@host:port/database`, which any number of processes may share.",
+      "What keeps everything: an SQLite file, made when it is not there, or `postgres://user:password@host:port/database`, which any number of processes may share; of several hosts, `host:port,host:port`, the one that takes writes is used.",
     read: readDatabase,
   },
   policy: {

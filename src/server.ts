@@ -134,6 +134,8 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
   const inForce = createPoliciesInForce({ store, compile, onTakenUp: reportUndeclaredSignals });
   const policies = createPolicies({ store, compile, onChanged: (pointer) => inForce.takeUp(pointer), signals: signals.names, now });
   await takeUpPolicies();
+  const stopTakingUp = store.onPointerChange?.(takeUpEarly);
+  if (stopTakingUp !== undefined) closers.push(stopTakingUp);
 
   const checkApp = createCheckApp(config.apps.map((app) => app.id));
   const locales = new Map(config.apps.map((app) => [app.id, app.locale]));
@@ -259,7 +261,7 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
     onAnswered: reports.webhookAnswered,
     appLimit,
     newRequestId: undefined,
-    tellsBudget: config.signals.length > 0,
+    tellsBudget: config.signals.length > 0 || store.isRemote === true,
     now,
   });
   metrics.watch("webhook_in_flight", "Webhooks that are being decided or recorded.", admission.inFlight);
@@ -317,6 +319,11 @@ async function start(config: Config, log: Logger, now: () => number, closers: ((
       );
     }
     closers.push(file.watch((again) => reportPolicy(path, again)));
+  }
+
+  /** Compiles what another process has activated before a decision has to wait for that. What fails here is tried, and told of, by the next decision. */
+  function takeUpEarly(): void {
+    for (const pointer of ["live", "shadow"] as const) inForce.takeUp(pointer).catch(() => undefined);
   }
 
   /** A policy that is in force stays so when the settings have lost a signal of it: to refuse to start would be the greater harm. */

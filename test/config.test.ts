@@ -169,6 +169,8 @@ api: { cors_origins: ["https://a.example"], tls: { cert_file: b.crt, key_file: b
     ["apps: [5]\ndatabase: mysql://x/y", "must be a path to an SQLite file, such as data/gatehouse.db, or postgres://"],
     ["apps: [5]\ndatabase: postgres://x", "names no database"],
     ["apps: [5]\ndatabase: 'postgres://u:p#w@x/y'", "special characters of a password are written as"],
+    ["apps: [5]\ndatabase: 'postgres://u:p@x:1,y:z/d'", "special characters of a password are written as"],
+    ["apps: [5]\ndatabase: postgres://x:1,y:2/d?target_session_attrs=standby", "the one that takes writes is used"],
     ["apps: [5]\nforward: { commands: a }", "must be a list, such as"],
     ["apps: [5]\nforward: [{ url: 'http://x/' }]", "a forward needs commands, a glob"],
     ["apps: [5]\nforward: [{ commands: '*', url: 'ftp://x/' }]", "the url of a forward must be one such as"],

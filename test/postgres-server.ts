@@ -1,7 +1,7 @@
 // A real PostgreSQL server for tests, from the npm package, in a folder of its own.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, chownSync, constants, cpSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { accessSync, chownSync, constants, cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
@@ -14,8 +14,12 @@ export interface PostgresServer extends AsyncDisposable {
   giveBack(url: string): void;
   /** The URL of a database. */
   urlOf(database: string): string;
-  /** Ends the server as a crash would. */
-  kill(): Promise<void>;
+  /** Where its data and its socket are. */
+  readonly folder: string;
+  /** Ends the server as a crash would: its own processes end too; or by a signal. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Ends the server with everything in order, and all connections to it. */
+  stop(): Promise<void>;
   /** Starts it again over the same data. */
   start(): Promise<void>;
   /** Runs a statement as the server's owner. */
@@ -55,16 +59,50 @@ async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
  * forced to disk, which a crash of the server alone does not tell.
  */
 export async function startPostgres(settings: readonly string[] = ["fsync=off"]): Promise<PostgresServer> {
+  const place = await makePlace();
+  const { folder, native, owner, data } = place;
+  const initdb = ["-D", data, "-U", user, "--auth=trust", "-E", "UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"];
+  execFileSync(join(native, "bin", "initdb"), [...initdb, "--no-sync"], { ...owner, cwd: folder, stdio: "pipe" });
+  return serve(place, settings);
+}
+
+/**
+ * Starts a standby of a server, which is stopped for so long as its data are copied, and follows it from then on; it is named `standby` among those that
+ * commits may wait for.
+ */
+export async function startStandby(primary: PostgresServer, settings: readonly string[] = ["fsync=off"]): Promise<PostgresServer> {
+  const place = await makePlace();
+  const { data, isRoot } = place;
+  await primary.stop();
+  cpSync(join(primary.folder, "data"), data, { recursive: true });
+  rmSync(join(data, "postmaster.pid"), { force: true });
+  writeFileSync(join(data, "standby.signal"), "");
+  if (isRoot) for (const path of readdirSync(data, { recursive: true })) chownSync(join(data, String(path)), nobody.uid, nobody.gid);
+  if (isRoot) chownSync(data, nobody.uid, nobody.gid);
+  await primary.start();
+  return serve(place, [`primary_conninfo=host=${primary.folder} user=${user} application_name=standby`, ...settings]);
+}
+
+/** Where a server has its data, its sockets and its programs. */
+interface Place {
+  folder: string;
+  data: string;
+  native: string;
+  isRoot: boolean;
+  owner: { uid?: number; gid?: number };
+}
+
+async function makePlace(): Promise<Place> {
   // A socket's path may be no longer than some 100 characters, which rules out deep folders.
   const folder = mkdtempSync("/tmp/gatehouse-pg-");
   const isRoot = userInfo().uid === 0;
-  const owner = isRoot ? nobody : {};
   if (isRoot) chownSync(folder, nobody.uid, nobody.gid);
   const found = await findPrograms();
   const native = isRoot && !isOpenToAll(found.postgres) ? copyPrograms(found.postgres, folder) : dirname(dirname(found.postgres));
-  const data = join(folder, "data");
-  const initdb = ["-D", data, "-U", user, "--auth=trust", "-E", "UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"];
-  execFileSync(join(native, "bin", "initdb"), [...initdb, "--no-sync"], { ...owner, cwd: folder, stdio: "pipe" });
+  return { folder, data: join(folder, "data"), native, isRoot, owner: isRoot ? nobody : {} };
+}
+
+async function serve({ folder, data, native, owner }: Place, settings: readonly string[]): Promise<PostgresServer> {
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {
@@ -129,7 +167,9 @@ export async function startPostgres(settings: readonly string[] = ["fsync=off"])
     giveBack: (url) => void free.push(new URL(url).pathname.slice(1)),
     start,
     run,
-    kill: () => end("SIGQUIT"),
+    folder,
+    kill: (signal = "SIGQUIT") => end(signal),
+    stop: () => end("SIGINT"),
     async [Symbol.asyncDispose]() {
       process.off("exit", endWithProcess);
       await end("SIGQUIT");

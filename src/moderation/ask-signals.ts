@@ -41,8 +41,10 @@ export function createSignalsFor(deps: { store: Pick<Store, "withFacts">; factsO
       lane: "live",
       untilMs: untilMsOf(time?.usefulUntilMs),
       ask: (answers) =>
-        store.withFacts(question.nowMs, (stored) =>
-          evaluate(policy, question, createLiveWorld(factsOf(stored, question.appId, policy), [], answers)),
+        store.withFacts(
+          question.nowMs,
+          (stored) => evaluate(policy, question, createLiveWorld(factsOf(stored, question.appId, policy), [], answers)),
+          time?.usefulUntilMs,
         ),
     });
 }

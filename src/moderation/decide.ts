@@ -68,6 +68,7 @@ export function createDecide(deps: DecideDeps): Decide {
 
   async function decide(request: DecideRequest, time: CallTime | undefined): Promise<Decision> {
     checkApp(request.appId);
+    const usefulUntilMs = time?.usefulUntilMs;
     const { subject, told } = readAction(request.action as Action);
     const policy = policies.live();
     const nowMs = now();
@@ -85,7 +86,7 @@ export function createDecide(deps: DecideDeps): Decide {
     };
     if (request.preview) {
       const signals = asksSignals ? await signalsFor(policy, question, time) : undefined;
-      return store.withFacts(nowMs, (stored) => decisionOf(request, policy, question, createFacts(stored), signals));
+      return store.withFacts(nowMs, (stored) => decisionOf(request, policy, question, createFacts(stored), signals), usefulUntilMs);
     }
 
     const actionDigest = request.requestId === "" ? noDigest : digestOf(told, request.appId);
@@ -98,14 +99,15 @@ export function createDecide(deps: DecideDeps): Decide {
     }
     const signals = asksSignals ? await signalsFor(policy, question, time) : undefined;
     const trial = shadowTrial.begin(question, signals);
-    const appended = await store.appendDecision(nowMs, (stored): NewDecision => {
+    const make = (stored: StoredFacts): NewDecision => {
       const decision = decisionOf(request, policy, question, createFacts(stored), signals);
       trial?.observe(stored, decision);
       const asking = [policy, policies.shadow(stored)];
       const creation = askedCreation({ decision, nowMs }, asking, deps);
       const counts = rateCounts(question, asking);
       return creation === undefined ? { decision, actionDigest, counts, followUp } : { decision, actionDigest, counts, creation };
-    });
+    };
+    const appended = await store.appendDecision(nowMs, make, usefulUntilMs);
     switch (appended.kind) {
       case "appended":
         trial?.keep(appended.decision);

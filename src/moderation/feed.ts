@@ -81,6 +81,11 @@ export function createFeed({ store, stopping, heartbeatMs = defaultHeartbeatMs, 
     return { ...part, isEnd: part.next >= (await store.latestPosition()) };
   }
 
+  /** What is read while the service stops may find the store closed already. */
+  function throwUnlessStopping(error: unknown): never {
+    throw stopping.aborted ? shuttingDown() : error;
+  }
+
   return {
     async list(query, limit) {
       const { changes, next, isEnd } = await read(await positionOf(query), query.filter, limit);
@@ -98,7 +103,8 @@ export function createFeed({ store, stopping, heartbeatMs = defaultHeartbeatMs, 
         let sentMs = performance.now();
         let hasCaughtUp = false;
         while (!signal?.aborted) {
-          const { changes, next, isEnd } = await read(position, query.filter, changesPerRead);
+          if (stopping.aborted) throw shuttingDown();
+          const { changes, next, isEnd } = await read(position, query.filter, changesPerRead).catch(throwUnlessStopping);
           position = next;
           const messages: FeedMessage[] = changes.map(messageOf);
           const isDue = performance.now() - sentMs >= heartbeatMs;

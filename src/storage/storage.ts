@@ -39,8 +39,11 @@ export interface Store
   /**
    * Calls `ask` with facts that are all from one moment, no older than the last write that was answered, as they are at `nowMs`. `ask` must be
    * pure: a store may call it several times, and uses what it returned last. A store that can answer at once must not return a promise.
+   *
+   * `usefulUntilMs` says when nobody waits for the answer any more, on the clock of `performance.now()`; undefined: never. A store on another machine
+   * must end what it does for it there soon after, within half a second, and reject with STORE_UNAVAILABLE; any other need not.
    */
-  withFacts<T>(nowMs: number, ask: (facts: StoredFacts) => T): T | Promise<T>;
+  withFacts<T>(nowMs: number, ask: (facts: StoredFacts) => T, usefulUntilMs?: number): T | Promise<T>;
 
   /** Set when the store is on another machine: then it costs less to ask all that is asked at once than some of it later. */
   readonly isRemote?: true;
@@ -178,8 +181,11 @@ export interface Decisions {
    *
    * A creation is joined with an event that came before it, as `appendEvent` says; others are joined anew, as if it had been there before them. With
    * `followUp` this must hold for each subscriber, and for a message.
+   *
+   * `usefulUntilMs` is that of `withFacts`. A decision that is given up then must not be on disk. Other writes that share its time there must not fail
+   * because of it.
    */
-  appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision): Promise<AppendedDecision>;
+  appendDecision(nowMs: number, make: (facts: StoredFacts) => NewDecision, usefulUntilMs?: number): Promise<AppendedDecision>;
 
   /**
    * Notes that a fallback answered instead of a decision, which came too late. From then on the decision must read, everywhere but in the feed,
@@ -540,6 +546,12 @@ export interface Policies {
 
   /** Activations of both pointers, the latest first. */
   listActivations(page: PageRequest): Promise<Page<PolicyActivation>>;
+
+  /**
+   * Calls `listener` soon after another process has set a pointer, until the returned function is called: a hint, which may come too often and for
+   * nothing. Facts tell of pointers in any case. Must be there when others than this process can set them.
+   */
+  onPointerChange?(listener: () => void): () => void;
 }
 
 /** What points at versions. */

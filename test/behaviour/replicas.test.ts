@@ -1,6 +1,6 @@
 // Several services over one PostgreSQL database: the same answers, whichever of them is asked.
 import { createClient } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
@@ -80,6 +80,16 @@ describe.runIf(isPostgres)("several services over one database", () => {
       expect((await decide(services[(round + 2) % 3], user, "x"))?.verdict).toBe(Verdict.ALLOW);
     }
   }, 120_000);
+
+  it("a policy that one activates is compiled by another before that is asked for a decision", async () => {
+    const signals = { tone: { url: "http://127.0.0.1:1/", on_failure: 0 } };
+    const env = { GATEHOUSE_POLICY: "none", GATEHOUSE_DATABASE: await databaseOf(services[0]?.folder ?? "") };
+    await using rated = await startGatehouse({ env, signals });
+    const text = policyOf("rated", "deny: {}").replace('name == "stop"', `'signal("tone", name) > 0.5'`);
+    await activate(rated, text);
+    // Only what is taken up is looked through for signals that are not declared.
+    await vi.waitUntil(() => services[1]?.log.some((line) => line.includes("a rule asks a signal that there is not")), { timeout: 15_000 });
+  });
 
   it("a quota holds over all of them", async () => {
     const decisions = await Promise.all(Array.from({ length: 60 }, (_, index) => decide(services[index % 3], "quota", `name ${index}`)));

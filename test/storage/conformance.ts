@@ -202,6 +202,8 @@ function everyCall(store: Store): Record<Exclude<keyof Store, "close" | "isRemot
     revokeKey: () => store.revokeKey("k1", { revoker: "", timeMs: baseMs }),
     noteKeyUse: () => store.noteKeyUse("k1", baseMs),
     onKeyChange: () => store.onKeyChange(() => {}),
+    // Where no other process can set a pointer, nothing tells of it.
+    onPointerChange: () => (store.onPointerChange === undefined ? store.check() : store.onPointerChange(() => {})),
     beginAuditEntry: () => store.beginAuditEntry(sampleAuditEntry()),
     endAuditEntry: () => store.endAuditEntry("aud-000000000001", { afterJson: "", outcome: "OK" }),
     listAuditEntries: () => store.listAuditEntries({}, page),

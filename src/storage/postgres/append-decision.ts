@@ -34,11 +34,11 @@ type Appending = { kind: "first"; seq: number; isSame: boolean } | Exclude<Appen
 
 /** Creates the appending of decisions. */
 export function createAppendDecision({ reader, commits, memory }: AppendDecisionDeps): Decisions["appendDecision"] {
-  return async (nowMs, make) => {
+  return async (nowMs, make, usefulUntilMs) => {
     const write = appender(nowMs, memory, make);
     // What a fallback has answered is with whoever asked already, and can wait.
     const turn = () => (make(createFacts(nowMs, createAsking(memory), memory, createUnderWay())).answer === undefined ? "first" : "later");
-    const appended = await commits.commit(write, { isDecision: true, turn, bytes: decisionBytes });
+    const appended = await commits.commit(write, { isDecision: true, turn, bytes: decisionBytes, usefulUntilMs });
     if (appended.kind !== "first") return appended;
     if (!appended.isSame) return { kind: "reused", decisionId: formatSequenceId("dec", appended.seq) };
     const row = await reader.get<DecisionRow>(`${selectDecision} WHERE seq = ?`, appended.seq);

@@ -1,7 +1,8 @@
 // What became of a batch when its answer was lost: every batch leaves its number with its rows, which whoever has sent it can look up.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Connections, isAnswered } from "./connections.ts";
+import type { Connections } from "./connections.ts";
+import { isAnswered } from "./driver-errors.ts";
 
 /** Tells a process's batches apart, and finds out what became of one. */
 export interface CommitOutcomes {

@@ -6,8 +6,10 @@ import { toStoredJson } from "../stored-text.ts";
 import { createWaitingWrites, type Turn } from "../waiting-writes.ts";
 import { type Asking, createAsking } from "./asking.ts";
 import { type CommitOutcomes, createCommitOutcomes } from "./commit-outcome.ts";
-import { type Connections, isMoved, isRefused, type Reader } from "./connections.ts";
+import type { Connections, Reader, Transactions } from "./connections.ts";
+import { isGivenUp, isMoved, isRefused } from "./driver-errors.ts";
 import type { Memory } from "./memory.ts";
+import { statementTimeoutMs } from "./sessions.ts";
 import { createWorkingRows, type WorkingRows } from "./working-rows.ts";
 
 /**
@@ -23,6 +25,8 @@ export interface WriteTurn {
   turn: Turn | (() => Turn);
   /** About how many bytes it holds. */
   bytes: number;
+  /** When nobody waits for it any more, on the clock of `performance.now()`: it is given up then. Undefined: it is tried for as long as a statement may take. */
+  usefulUntilMs?: number | undefined;
 }
 
 /** Commits writes. */
@@ -39,6 +43,8 @@ export interface Commits {
 interface PendingCommit {
   write: WriteRows<unknown>;
   how: WriteTurn;
+  inTurn: Turn;
+  giveUpMs: number;
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }
@@ -98,16 +104,22 @@ export function createCommits(connections: Connections, memory: Memory, onCommit
         return;
       }
       onCommitted("unknown");
-      for (const { reject } of batch) reject(error);
+      const nowMs = performance.now();
+      for (const pending of batch) {
+        // What can wait longer than the batch could goes on with the next one.
+        const goesOn = isGivenUp(error) && pending.giveUpMs > nowMs && waiting.add(pending, pending.inTurn);
+        if (!goesOn) pending.reject(error);
+      }
     }
   }
 
   return {
     commit<T>(write: WriteRows<T>, how: WriteTurn) {
       return new Promise<T>((resolve, reject) => {
-        const pending: PendingCommit = { write, how, resolve: resolve as (result: unknown) => void, reject };
-        const { turn } = how;
+        const { turn, usefulUntilMs } = how;
         const inTurn = typeof turn === "string" ? turn : waiting.count() < turnsCountFrom ? "first" : turn();
+        const giveUpMs = usefulUntilMs ?? performance.now() + statementTimeoutMs;
+        const pending: PendingCommit = { write, how, inTurn, giveUpMs, resolve: resolve as (result: unknown) => void, reject };
         if (!waiting.add(pending, inTurn)) {
           reject(storeOverloaded());
           return;
@@ -140,7 +152,7 @@ async function commitBatch(
 ): Promise<Outcome> {
   const sending: Sending = { batch: outcomes.nextBatch(), committer: outcomes.committer, prepared: undefined };
   try {
-    return await send(connections, createAsking(memory), sending, writes);
+    return await send(connections.until(usefulUntilMs(writes)), createAsking(memory), sending, writes);
   } catch (error) {
     const { prepared } = sending;
     const movedBy = prepared && (await outcomes.find(sending.batch, error));
@@ -149,7 +161,13 @@ async function commitBatch(
   }
 }
 
-async function send(connections: Connections, asking: Asking, sending: Sending, writes: readonly PendingCommit[]): Promise<Outcome> {
+/** Until when anybody waits for one of them; when nobody waits for any, there is no hurry. */
+function usefulUntilMs(writes: readonly PendingCommit[]): number {
+  const waitedFor = writes.flatMap(({ how }) => how.usefulUntilMs ?? []);
+  return waitedFor.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...waitedFor);
+}
+
+async function send(connections: Transactions, asking: Asking, sending: Sending, writes: readonly PendingCommit[]): Promise<Outcome> {
   for (let attempt = 0; attempt < maxFreeAttempts; attempt += 1) {
     if (attempt > 0) await asking.fetch(connections);
     try {

@@ -1,11 +1,13 @@
 // The connections to PostgreSQL: a bounded pool, statements that are prepared once, time limits, and one kind of failure.
 import pg from "pg";
-import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
 import type { StoreHealth } from "../store-health.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
-import { fromStoredText, toStoredText } from "../stored-text.ts";
+import { toStoredText } from "../stored-text.ts";
+import { isDriverError, isMoved, isReadOnly, sqlStateOf, throwMarked, throwUnsent } from "./driver-errors.ts";
 import { causeOfError, type FailureCause } from "./failure-causes.ts";
+import { assertPrimary, type Servers } from "./servers.ts";
+import { answerMarginMs, connectTimeoutMs, sessionOf, statementTimeoutMs } from "./sessions.ts";
 
 /** A value of a parameter. */
 export type SqlValue = string | number | boolean | Buffer | null;
@@ -23,74 +25,53 @@ export interface Connection extends Reader {
   run(sql: string, ...values: SqlValue[]): Promise<number>;
 }
 
-/** Connections to one database. Everything rejects with STORE_UNAVAILABLE when it fails, with the driver's error as its cause. */
-export interface Connections extends Connection {
+/** Statements, and transactions of them. */
+export interface Transactions extends Connection {
   /** Runs `work` in a transaction, which is committed when that resolves, and undone when it rejects. */
   transaction<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
+}
+
+/** Connections to one database. Everything rejects with STORE_UNAVAILABLE when it fails, with the driver's error as its cause. */
+export interface Connections extends Transactions {
+  /**
+   * The same for somebody who waits until a time on the clock of `performance.now()`: the server gives a statement up within two tenths of a second after that, but
+   * never later than any other. One that is sent when the time is over is given a tenth of a second.
+   */
+  until(usefulUntilMs: number): Transactions;
   /** Runs `work` with a connection of its own, outside of any transaction. */
   withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
   /** Lets go of all connections when what runs on them has ended. */
   close(): Promise<void>;
 }
 
+/** In what steps the time of a statement is told: so it is seldom another one than that of the last statement on its connection. */
+const timeoutStepMs = 100;
+
 /** How connections are made. */
 export interface ConnectionOptions {
-  /** `postgres://user:password@host:port/database`. */
-  url: string;
+  servers: Servers;
   /** How many there are at most. */
   maxConnections: number;
   /** Hears how it goes. */
   health: Pick<StoreHealth<FailureCause>, "failed" | "worked">;
 }
 
-/** How long a statement may take: what waits for a decision has given up by then. */
-const statementTimeoutMs = 5000;
-
-/** How long the server may say nothing to a statement until its connection is taken for dead. */
-const answerTimeoutMs = 7000;
-
-/** How long a connection is waited for. */
-const connectTimeoutMs = 3000;
-
-/**
- * How long the server waits for a process that has begun a transaction, such as one that stands still, until it undoes that: others wait for its lock.
- */
-const idleTimeoutMs = 1000;
-
-/** The numbers of the types in the server. */
-const bigintType = 20;
-const numericType = 1700;
-const textType = 25;
-
-const { getTypeParser } = pg.types;
-/** How values are read: bigints as numbers, texts as they were written. */
-export const valueTypes = {
-  getTypeParser(type: number, format?: string) {
-    if (format !== "binary" && (type === bigintType || type === numericType)) return Number;
-    if (format !== "binary" && type === textType) return fromStoredText;
-    return getTypeParser(type, format as "text");
-  },
-};
-
 /** Creates the pool. No connection is made before one is needed. */
-export function createConnections({ url, maxConnections, health }: ConnectionOptions): Connections {
+export function createConnections({ servers, maxConnections, health }: ConnectionOptions): Connections {
   const pool = new pg.Pool({
-    connectionString: url,
     max: maxConnections,
-    types: valueTypes as unknown as pg.CustomTypesConfig,
-    application_name: "gatehouse",
-    keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    query_timeout: answerTimeoutMs,
-    lock_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: idleTimeoutMs,
-    // All statements go along indexes; plans that were made while a table was small must do so, too.
-    options: "-c jit=off -c enable_seqscan=off -c synchronous_commit=on",
+    Client: class extends pg.Client {
+      constructor() {
+        super(sessionOf(servers.url()));
+      }
+    },
   });
   // A connection that dies while nobody uses it is left out of the pool, and the next one is made anew.
   pool.on("error", () => {});
   const statements = new Map<string, Statement>();
+  /** How long a statement on a connection may take, as far as that is not what it was made with; undefined: not known. */
+  const timeouts = new WeakMap<object, number | undefined>();
 
   function statementOf(sql: string): Statement {
     let statement = statements.get(sql);
@@ -103,15 +84,58 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     return statement;
   }
 
+  const known = new WeakSet<object>();
+  /** Those that were made since one was found to be dead, or not to take writes: what is older is likely to lead to the same server. */
+  let young = new WeakSet<object>();
+
+  /** Takes a connection to a server that, as far as can be told, takes writes. Each server is tried once. */
+  async function take(): Promise<pg.PoolClient> {
+    for (let passedOver = 0; ; ) {
+      const url = servers.url();
+      try {
+        const client = await pool.connect();
+        if (young.has(client)) return client;
+        if (known.has(client)) {
+          client.release(true);
+          continue;
+        }
+        known.add(client);
+        await demandPrimary(client);
+        young.add(client);
+        return client;
+      } catch (error) {
+        servers.passOver(url);
+        passedOver += 1;
+        if (passedOver >= servers.count) throwUnsent(error);
+      }
+    }
+  }
+
+  /** Lets go of a connection to a server that takes no writes, and throws. Of only one server nobody asks: reads go on where writes fail. */
+  async function demandPrimary(client: pg.PoolClient): Promise<void> {
+    if (servers.count === 1) return;
+    client.on("error", ignore);
+    try {
+      await assertPrimary(client);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    } finally {
+      client.off("error", ignore);
+    }
+  }
+
   async function withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch(throwUnsent);
+    const client = await take();
     // While it is in use, the failure of what it runs says enough.
     client.on("error", ignore);
     let isBroken = false;
     try {
       return await work(client);
     } catch (error) {
-      isBroken = isDriverError(error) && sqlStateOf(error) === undefined;
+      isBroken = isDriverError(error) && (sqlStateOf(error) === undefined || isReadOnly(error));
+      // What leads to a server that is gone, or is a standby by now, is made anew: by then its name may lead to another one.
+      if (isBroken) young = new WeakSet();
       throw error;
     } finally {
       client.off("error", ignore);
@@ -130,9 +154,20 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     }
   }
 
-  async function query(client: Pick<pg.PoolClient, "query">, sql: string, values: SqlValue[]): Promise<pg.QueryResult> {
+  /** Tells the server how long a statement may take, in the same packet as the statement itself. */
+  function limit(client: Pick<pg.PoolClient, "query">, timeoutMs: number): void {
+    if (timeouts.has(client) ? timeouts.get(client) === timeoutMs : timeoutMs === statementTimeoutMs) return;
+    timeouts.set(client, timeoutMs);
+    // When that fails, the connection has died, which the statement says too.
+    client.query({ ...statementOf(setTimeoutSql), values: [String(timeoutMs)] }).catch(() => timeouts.set(client, undefined));
+  }
+
+  async function query(client: Pick<pg.PoolClient, "query">, sql: string, values: SqlValue[], untilMs: number): Promise<pg.QueryResult> {
+    const timeoutMs = timeoutOf(untilMs);
+    limit(client, timeoutMs);
     const parameters = values.map((value) => (typeof value === "string" ? toStoredText(value) : value));
-    return client.query({ ...statementOf(sql), values: parameters }).catch(throwMarked);
+    const config = { ...statementOf(sql), values: parameters, query_timeout: timeoutMs + answerMarginMs };
+    return client.query(config).catch(throwMarked);
   }
 
   function connectionOn(run: (sql: string, values: SqlValue[]) => Promise<pg.QueryResult>): Connection {
@@ -143,76 +178,48 @@ export function createConnections({ url, maxConnections, health }: ConnectionOpt
     };
   }
 
+  function until(untilMs: number): Transactions {
+    return {
+      ...connectionOn((sql, values) => reported(() => withClient((client) => query(client, sql, values, untilMs)))),
+      transaction: (work) =>
+        reported(() =>
+          withClient(async (client) => {
+            await query(client, "BEGIN", [], untilMs);
+            try {
+              const result = await work(connectionOn((sql, values) => query(client, sql, values, untilMs)));
+              await query(client, "COMMIT", [], untilMs);
+              health.worked();
+              return result;
+            } catch (error) {
+              // With the rest it undoes what was told of the time.
+              timeouts.set(client, undefined);
+              await client.query("ROLLBACK").catch(() => {});
+              throw error;
+            }
+          }),
+        ),
+    };
+  }
+
   return {
-    ...connectionOn((sql, values) => reported(() => withClient((client) => query(client, sql, values)))),
+    ...until(Number.POSITIVE_INFINITY),
+    until,
     withClient: (work) => reported(() => withClient((client) => work(client).catch(throwMarked))),
-    transaction: (work) =>
-      reported(() =>
-        withClient(async (client) => {
-          await query(client, "BEGIN", []);
-          try {
-            const result = await work(connectionOn((sql, values) => query(client, sql, values)));
-            await query(client, "COMMIT", []);
-            health.worked();
-            return result;
-          } catch (error) {
-            await client.query("ROLLBACK").catch(() => {});
-            throw error;
-          }
-        }),
-      ),
     close: () => pool.end(),
   };
+}
+
+const setTimeoutSql = "SELECT set_config('statement_timeout', ?, false)";
+
+/** How long a statement may take that somebody waits for until then: a step more, so that whoever waits has ended that before it fails. */
+function timeoutOf(untilMs: number): number {
+  const steps = Math.max(0, Math.ceil((untilMs - performance.now()) / timeoutStepMs)) + 1;
+  return Math.min(steps * timeoutStepMs, statementTimeoutMs);
 }
 
 interface Statement {
   name: string;
   text: string;
-}
-
-/** On errors that come from the driver, so that mistakes of callers within a transaction stay as they are. */
-const driverMark = Symbol("driver");
-
-/** On errors of getting a connection: nothing was sent. */
-const unsentMark = Symbol("unsent");
-
-function isDriverError(error: unknown): boolean {
-  return error instanceof Error && driverMark in error;
-}
-
-function throwMarked(error: unknown): never {
-  throw error instanceof Error && !(error instanceof GatehouseError) ? Object.assign(error, { [driverMark]: true }) : error;
-}
-
-function throwUnsent(error: unknown): never {
-  if (error instanceof Error) Object.assign(error, { [unsentMark]: true });
-  throwMarked(error);
-}
-
-/** Whether a failed statement has surely changed nothing: the server has refused it, or it was never sent. */
-export function isAnswered(error: unknown): boolean {
-  const cause = causeOf(error);
-  return sqlStateOf(cause) !== undefined || (cause instanceof Error && unsentMark in cause) || !isDriverError(cause);
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof GatehouseError && error.reason === ErrorReason.STORE_UNAVAILABLE ? error.cause : error;
-}
-
-/** The server's code for an error; undefined when the error is not the server's. */
-function sqlStateOf(error: unknown): string | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !code.startsWith("57P") ? code : undefined;
-}
-
-/** Whether the server says that what was read is not so any more; see `gatehouse_commit`. */
-export function isMoved(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "GH001";
-}
-
-/** Whether the server has refused a statement for what is in it, and not because something failed. */
-export function isRefused(error: unknown): boolean {
-  return /^(22|23|54)/.test(sqlStateOf(causeOf(error)) ?? "");
 }
 
 function ignore(): void {}

@@ -7,6 +7,7 @@ import { type ActivationRow, activationOf, selectActivation } from "../policy-ro
 import type { Feed, FeedChange, FeedFilter } from "../storage.ts";
 import type { Reader, SqlValue } from "./connections.ts";
 import { selectDecision } from "./decision-rows.ts";
+import { type PassedOver, passedOverSql } from "./passed-over.ts";
 import { rowsBySeq } from "./rows-by-seq.ts";
 
 /** A table of changes, and how its changes are read. */
@@ -97,16 +98,14 @@ const positionsPerCall = 200_000;
 /** How many changes are read at once, so that their memory is bounded. */
 const changesPerPart = 500;
 
-/** Where the log ends, where what is kept of it begins, and which numbers restores passed over: those after the first up to the second of each pair. */
+/** Where the log ends, where what is kept of it begins, and which numbers were passed over. */
 interface Head {
   position: number;
   earliest: number;
-  passed_over: [lastSeq: number, nextSeq: number][] | null;
+  passed_over: PassedOver;
 }
 
-const selectHead = `SELECT position, earliest,
-    (SELECT jsonb_agg(jsonb_build_array(last_seq, next_seq) ORDER BY last_seq) FROM restores) AS passed_over
-  FROM log_head`;
+const selectHead = `SELECT position, earliest, ${passedOverSql} AS passed_over FROM log_head`;
 
 /**
  * Creates the feed. Whoever gives numbers has the head of the log locked until its commit: all numbers up to the position that is read there are
@@ -138,7 +137,6 @@ export function createFeed(connections: Reader, onChange: Feed["onChange"]): Fee
     },
 
     async partingBefore(position) {
-      // PostgreSQL is restored as a whole, by tools of its own: what is known are restores of the SQLite database that it was moved from.
       const [last] = (await head()).passed_over?.find(([, next]) => next > position) ?? [];
       return last === undefined || last >= position ? undefined : last;
     },

@@ -5,6 +5,7 @@ import { GatehouseError } from "../../errors.ts";
 import { createCommit } from "./schema-commit.ts";
 import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
+import { createTimelineWatch } from "./schema-timeline.ts";
 
 /** A step that has been released is never changed; what must change is a new step at the end. */
 const migrations: readonly string[] = [
@@ -17,6 +18,11 @@ const migrations: readonly string[] = [
   `-- account_owners names those who own the account no more; who owns it is in accounts.
   DELETE FROM account_owners AS former USING accounts AS a
     WHERE a.app_id = former.app_id AND a.account_id = former.account_id AND a.owner = former.owner;`,
+  `ALTER TABLE committers
+    ADD COLUMN idle_batch bigint, -- the latest batch when it was last looked at; NULL: it was not yet
+    ADD COLUMN idle_since bigint -- when it was found to be that
+  ;`,
+  createTimelineWatch,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */

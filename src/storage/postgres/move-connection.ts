@@ -3,17 +3,36 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { GatehouseError } from "../../errors.ts";
-import { valueTypes } from "./connections.ts";
+import { assertPrimary, createServers, serverUrls } from "./servers.ts";
+import { valueTypes } from "./sessions.ts";
 
 /** The database of a URL, without user and password. */
 export function nameOfUrl(url: string): string {
-  const { host, hostname, port, pathname, searchParams } = new URL(url);
-  const folder = searchParams.get("host");
-  return `postgres://${folder === null ? `${hostname}:${port || 5432}` : host + folder}${pathname}`;
+  const urls = serverUrls(url).map((server) => new URL(server));
+  const hosts = urls.map(({ host, hostname, port, searchParams }) => {
+    const folder = searchParams.get("host");
+    return folder === null ? `${hostname}:${port || 5432}` : host + folder;
+  });
+  return `postgres://${hosts.join(",")}${urls[0]?.pathname}`;
 }
 
-/** Opens a connection. Statements go along the order of the keys: what is read of a table is always a part of that. */
+/**
+ * Opens a connection, of several servers to the first that takes writes. Statements go along the order of the keys: what is read of a table is always a
+ * part of that.
+ */
 export async function connectForMove(url: string): Promise<pg.Client> {
+  const servers = createServers(url);
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await connectTo(servers.url(), servers.count > 1);
+    } catch (error) {
+      if (tried >= servers.count) throw error;
+      servers.passOver(servers.url());
+    }
+  }
+}
+
+async function connectTo(url: string, isOneOfSeveral: boolean): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     types: valueTypes as unknown as pg.CustomTypesConfig,
@@ -24,8 +43,14 @@ export async function connectForMove(url: string): Promise<pg.Client> {
   });
   // A connection that dies is heard of by what runs on it next.
   client.on("error", () => {});
-  await client.connect();
-  return client;
+  try {
+    await client.connect();
+    if (isOneOfSeveral) await assertPrimary(client);
+    return client;
+  } catch (error) {
+    await client.end();
+    throw error;
+  }
 }
 
 /** The server may take so long to notice that a service that has just ended is gone. */

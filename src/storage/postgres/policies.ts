@@ -6,12 +6,19 @@ import { prefixEnd } from "../prefix-end.ts";
 import type { Policies } from "../storage.ts";
 import type { Reader } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
+import type { Watch } from "./watch.ts";
 
 const columnOfPointer = { live: "live_version", shadow: "shadow_version" } as const;
 
 /** Creates the policies. */
-export function createPolicies(reader: Reader, runWithHead: RunWithHead): Policies {
+export function createPolicies(
+  reader: Reader,
+  runWithHead: RunWithHead,
+  { onPointerChange, tellOfPointers }: Pick<Watch, "onPointerChange" | "tellOfPointers">,
+): Policies {
   return {
+    onPointerChange,
+
     publishPolicy({ version, text, author, reason, publishTimeMs }) {
       return runWithHead(async (transaction) => {
         await transaction.run("INSERT INTO policies (version) VALUES (?) ON CONFLICT DO NOTHING", version);
@@ -43,7 +50,7 @@ export function createPolicies(reader: Reader, runWithHead: RunWithHead): Polici
         );
         await transaction.run(`UPDATE log_head SET ${column} = ?`, version ?? null);
         return true;
-      });
+      }).finally(tellOfPointers);
     },
 
     async getPolicy(version) {

@@ -8,6 +8,7 @@ import { createAccounts } from "./accounts.ts";
 import { createAuditLog } from "./audit.ts";
 import { createCases } from "./cases.ts";
 import { createCommits } from "./commits.ts";
+import { startForgettingCommitters } from "./committers.ts";
 import { type Connections, createConnections } from "./connections.ts";
 import { createDecisions } from "./decisions.ts";
 import { createErasures } from "./erasures.ts";
@@ -24,17 +25,23 @@ import { migrate } from "./migrations.ts";
 import { demandComplete } from "./moving-mark.ts";
 import { createPolicies } from "./policies.ts";
 import { createRetention } from "./retention.ts";
+import { createServers, serverUrls } from "./servers.ts";
 import { createTimeline } from "./timeline.ts";
 import { untilClosed } from "./until-closed.ts";
-import { createWatch } from "./watch.ts";
+import { openWatch, type PollTimes, type Watch } from "./watch.ts";
 import { createWithFacts } from "./with-facts.ts";
 
 /** Where the database is. */
 export interface PostgresStoreOptions {
-  /** `postgres://user:password@host:port/database`. The database must be there; its tables are made when they are not. */
+  /**
+   * `postgres://user:password@host:port/database`. The database must be there; its tables are made when they are not. Of several hosts, separated by
+   * commas, the one that takes writes is used, and another one when that ends.
+   */
   url: string;
-  /** How many connections there are at most. Default: 10. */
+  /** How many connections there are at most, besides the one for notices. Default: 10. */
   maxConnections?: number;
+  /** How often the database is asked for what others have done. Default: every 2 s while their notices come, else every 250 ms. */
+  poll?: PollTimes;
   logger?: StoreLogger;
   /** Counts writes and reads that failed, by cause. Must not throw. */
   onFailure?: (cause: FailureCause, count: number) => void;
@@ -60,25 +67,30 @@ const decidingConnections = 3;
  * another store is being moved to it, or when it cannot keep every text.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
-  const { url, maxConnections = defaultMaxConnections, logger, onFailure } = options;
+  const { url, maxConnections = defaultMaxConnections, poll, logger, onFailure } = options;
   const probe = async () => {
     await connections.run(touch);
     health.worked();
   };
   const health = createStoreHealth({ database: nameOf(url), adviceByCause, logger, onFailure, probe });
-  const connections = createConnections({ url, maxConnections: Math.max(2, maxConnections - decidingConnections), health });
+  const servers = createServers(url);
+  const connections = createConnections({ servers, maxConnections: Math.max(2, maxConnections - decidingConnections), health });
+  let watch: Watch;
   try {
     await connections.withClient(async (client) => {
       await migrate(client);
       await demandComplete(client);
     });
+    // What a restore has undone is noted before anybody asks where the log ends.
+    await connections.run(touch);
+    watch = await openWatch({ reader: connections, servers, poll });
   } catch (error) {
     health.stop();
     await connections.close();
     throw notOpened(error);
   }
-  const deciding = createConnections({ url, maxConnections: decidingConnections, health });
-  return createStore({ connections, deciding }, health);
+  const deciding = createConnections({ servers, maxConnections: decidingConnections, health });
+  return createStore({ connections, deciding, watch }, health);
 }
 
 /** Writes something that means nothing. */
@@ -86,8 +98,8 @@ const touch = "UPDATE log_head SET checks = checks + 1";
 
 /** The database without user and password. */
 function nameOf(url: string): string {
-  const { host, pathname } = URL.parse(url) ?? { host: "", pathname: "" };
-  return host + pathname;
+  const parsed = serverUrls(url).flatMap((server) => URL.parse(server) ?? []);
+  return parsed.map(({ host }) => host).join(",") + (parsed[0]?.pathname ?? "");
 }
 
 /** What was said for people stays; a driver's error becomes something for people. The URL may have a password in it, and is left out. */
@@ -99,10 +111,9 @@ function notOpened(error: unknown): unknown {
 }
 
 function createStore(
-  { connections, deciding }: { connections: Connections; deciding: Connections },
+  { connections, deciding, watch }: { connections: Connections; deciding: Connections; watch: Watch },
   health: StoreHealth<FailureCause>,
 ): PostgresStore {
-  const watch = createWatch(connections);
   const memory = createMemory();
   const commits = createCommits(deciding, memory, (outcome) => {
     if (outcome === "written") health.worked();
@@ -120,7 +131,7 @@ function createStore(
     ...createAccounts(connections),
     ...createTimeline(connections),
     ...createLists(connections, runWithHead),
-    ...createPolicies(connections, runWithHead),
+    ...createPolicies(connections, runWithHead, watch),
     ...createFeed(connections, watch.onChange),
     ...createRetention(runWithHead),
     ...createErasures(connections, runWithHead),
@@ -132,10 +143,12 @@ function createStore(
     },
   };
   const keeper = startKeeper(connections);
+  const forgetting = startForgettingCommitters(runWithHead, keeper.isKeeper);
   const letGo = async () => {
+    await forgetting.close();
     await keeper.close();
     health.stop();
-    watch.close();
+    await watch.close();
     await Promise.all([connections.close(), deciding.close()]);
   };
   return { ...untilClosed(store, letGo), isUp: health.isUp, isKeeper: keeper.isKeeper, pressure: commits.pressure };

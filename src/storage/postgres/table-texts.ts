@@ -64,7 +64,7 @@ export const tableTexts: Readonly<Record<string, TableTexts>> = {
 /** Columns of text in which no id of a user stands, by table: what people have written, ids of other things, words of the program. */
 export const otherTexts: Readonly<Record<string, readonly string[]>> = {
   committers: ["committer"],
-  log_head: ["live_version", "shadow_version"],
+  log_head: ["live_version", "shadow_version", "timeline"],
   policies: ["version", "text", "author", "reason"],
   activations: ["pointer", "author", "reason"],
   decisions: ["account_id", "event_id"],

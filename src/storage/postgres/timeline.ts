@@ -5,6 +5,7 @@ import { parseLogPosition } from "../page-positions.ts";
 import type { Timeline, TimelineEntry, TimelineFilter } from "../storage.ts";
 import type { Reader, SqlValue } from "./connections.ts";
 import { selectDecision } from "./decision-rows.ts";
+import { type PassedOver, passedOverSql } from "./passed-over.ts";
 import { rowsBySeq } from "./rows-by-seq.ts";
 
 /** Up to how many accounts of an owner are asked one by one. Who has more has so much in the log that going through it finds enough. */
@@ -24,6 +25,8 @@ interface Source {
   /** How often the bound and the limit stand in the statement, after the other values. */
   isWindow?: boolean;
 }
+
+const selectHead = `SELECT position, ${passedOverSql} AS passed_over FROM log_head`;
 
 /** Creates the timelines. */
 export function createTimeline(reader: Reader): Timeline {
@@ -58,8 +61,10 @@ export function createTimeline(reader: Reader): Timeline {
 
   return {
     async listTimeline(filter, page) {
-      const head = await reader.get<{ position: number }>("SELECT position FROM log_head");
-      const below = page.after === undefined ? (head?.position ?? 0) + 1 : parseLogPosition(page.after);
+      const head = await reader.get<{ position: number; passed_over: PassedOver }>(selectHead);
+      const end = page.after === undefined ? (head?.position ?? 0) + 1 : parseLogPosition(page.after);
+      // The numbers that were passed over would be many pages without anything.
+      const below = (head?.passed_over?.find(([last, next]) => last + 1 < end && end <= next + 1)?.[0] ?? end - 1) + 1;
       const sources = await sourcesOf(filter);
       const wanted = page.size + 1;
       // Below this some source is not looked through.

@@ -4,7 +4,7 @@ import type { Store } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { createUnderWay } from "../under-way.ts";
 import { createAsking } from "./asking.ts";
-import type { Reader } from "./connections.ts";
+import type { Connections } from "./connections.ts";
 import { createFacts } from "./facts.ts";
 import type { Memory } from "./memory.ts";
 
@@ -12,8 +12,9 @@ import type { Memory } from "./memory.ts";
 const maxRounds = 50;
 
 /** Creates the asking. */
-export function createWithFacts(reader: Reader, memory: Memory): Store["withFacts"] {
-  return async (nowMs, ask) => {
+export function createWithFacts(connections: Pick<Connections, "until">, memory: Memory): Store["withFacts"] {
+  return async (nowMs, ask, usefulUntilMs = Number.POSITIVE_INFINITY) => {
+    const reader = connections.until(usefulUntilMs);
     const asking = createAsking(memory);
     for (let round = 0; round < maxRounds; round += 1) {
       const answer = run(() => ask(createFacts(nowMs, asking, memory, createUnderWay())));

@@ -164,23 +164,28 @@ export function replicasConformance(open: OpenStore): void {
       for (const other of others) expect(other).toEqual(all.changes);
     });
 
-    it("tell of what another has written within a second, of changes and of keys", async () => {
+    it("tell of what another has written soon, of changes, of keys and of pointers to policies", async () => {
       const [first, second] = await openThree();
-      const told = { changes: 0, keys: 0 };
+      const told = { changes: 0, keys: 0, pointers: 0 };
       const stopChanges = second.onChange(() => {
         told.changes += 1;
       });
       const stopKeys = second.onKeyChange(() => {
         told.keys += 1;
       });
-      // The first word may be about what was there before.
-      await vi.waitUntil(() => told.changes > 0 && told.keys > 0, { timeout: 5000 });
+      const stopPointers = second.onPointerChange?.(() => {
+        told.pointers += 1;
+      });
       const before = { ...told };
       await append(first, sampleDecision());
       await first.createKey(sampleKey("k1"));
-      await vi.waitUntil(() => told.changes > before.changes && told.keys > before.keys, { timeout: 5000 });
+      await goLive(first, samplePolicy("name: told"));
+      await vi.waitUntil(() => told.changes > before.changes && told.keys > before.keys && told.pointers > before.pointers, {
+        timeout: 5000,
+      });
       stopChanges();
       stopKeys();
+      stopPointers?.();
     });
 
     it("go on when one of them is closed", async () => {

@@ -1,11 +1,9 @@
 // What the store does when PostgreSQL breaks, on a server of its own that forces everything to disk.
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import { startPostgresProxy } from "../../postgres-proxy.ts";
 import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append, appendAsIs, expectReason, factsAt } from "../conformance/opened-store.ts";
 import { appId, baseMs, roomOf, sampleDecision } from "../samples.ts";
@@ -128,7 +126,7 @@ describe("connections that are cut", () => {
   }, 60_000);
 
   it("when the server has done what it was asked leave it known which writes are on disk: all that were answered, and no others", async () => {
-    await using proxy = await startProxy(url);
+    await using proxy = await startPostgresProxy(url);
     const far = await openPostgresStore({ url: proxy.url });
     const answered: string[] = [];
     let running = true;
@@ -151,38 +149,6 @@ describe("connections that are cut", () => {
     expect(answered.toSorted()).toEqual(onDisk);
   }, 60_000);
 });
-
-/** Stands between a store and the server, and can lose an answer: with it goes the connection. */
-async function startProxy(target: string): Promise<AsyncDisposable & { url: string; loseAnswer(): void }> {
-  const { searchParams, pathname, username } = new URL(target);
-  let isLosing = false;
-  const proxy = createServer((near) => {
-    const far = connect(join(searchParams.get("host") ?? "", ".s.PGSQL.5432"));
-    near.pipe(far);
-    far.on("data", (answer) => {
-      if (isLosing) {
-        isLosing = false;
-        near.destroy();
-      } else near.write(answer);
-    });
-    for (const [one, other] of [[near, far] as const, [far, near] as const]) {
-      one.on("error", () => {});
-      one.on("close", () => other.destroy());
-    }
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  const { port } = proxy.address() as AddressInfo;
-  return {
-    url: `postgres://${username}@127.0.0.1:${port}${pathname}`,
-    loseAnswer() {
-      isLosing = true;
-    },
-    async [Symbol.asyncDispose]() {
-      proxy.close();
-    },
-  };
-}
 
 describe("a lock that somebody holds", () => {
   it("is waited for, and then everything goes on", async () => {
