@@ -14,8 +14,6 @@ export default defineConfig({
             // About an SQLite file: its disk, its locks and its writer thread.
             ...["degraded", "kill", "call-admission"].map((name) => `test/behaviour/${name}.test.ts`),
             "test/behaviour/faults/**",
-            // The store in PostgreSQL does not follow up subscriptions and messages yet.
-            "test/behaviour/part-follow-ups.test.ts",
             // About listeners, which ask nothing of the store; split.test.ts starts processes over SQLite files of their own.
             ...["hardening", "tls", "split"].map((name) => `test/behaviour/${name}.test.ts`),
           ],

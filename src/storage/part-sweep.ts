@@ -9,6 +9,14 @@ export interface SweptRow {
   decide_time: number | null;
 }
 
+/** What is swept: at most `maxRows` decisions after `from`, up to the first that was made less than `reservationMs` ago. */
+export interface SweepSpan {
+  from: number;
+  maxRows: number;
+  nowMs: number;
+  reservationMs: number;
+}
+
 /** What is to be done about a stretch of the log. */
 export interface PartSweep {
   /** Up to which decision the log is looked through. */
@@ -22,13 +30,10 @@ export interface PartSweep {
   sendMessage: number;
 }
 
-/**
- * Goes through decisions that come after `from`, `maxRows` of them unless the log ends before, until one was made less than `reservationMs` ago.
- * `decisionOf` is asked about each; undefined when none of it can be abandoned.
- */
+/** Goes through the decisions of a span, all that the log has up to `maxRows`. `decisionOf` is asked about each; undefined when none of it can be abandoned. */
 export function sweepParts<Row extends SweptRow>(
   rows: readonly Row[],
-  { from, maxRows, nowMs, reservationMs }: { from: number; maxRows: number; nowMs: number; reservationMs: number },
+  { from, maxRows, nowMs, reservationMs }: SweepSpan,
   decisionOf: (row: Row) => PartedDecision | undefined,
 ): PartSweep {
   const swept: PartSweep = { to: from, isDone: rows.length < maxRows, decisions: [], addSubscribers: 0, sendMessage: 0 };

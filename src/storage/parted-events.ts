@@ -32,7 +32,7 @@ export interface PartedEventRow {
   /** Its own, or that of its receipt. */
   time: number;
   body: string;
-  follow_up: FollowUp | null;
+  follow_up: number | null;
   decision_seq: number | null;
   /** JSON of PartState; null when all parts are as the event. */
   follow_up_parts: string | null;
@@ -52,7 +52,7 @@ export function partedEventOf(row: PartedEventRow): PartedEvent | undefined {
     messageSent === undefined
       ? thingsOfSubscribers(subscribersAdded?.subscribers ?? [])
       : [messageDigest(messageSent.elements ?? [], messageSent.customData ?? "")];
-  const whole: PartState = [row.follow_up ?? unknown, row.decision_seq ?? 0];
+  const whole: PartState = [(row.follow_up ?? unknown) as FollowUp, row.decision_seq ?? 0];
   const states = row.follow_up_parts === null ? things.map((): PartState => whole) : (JSON.parse(row.follow_up_parts) as PartState[]);
   const kind = messageSent === undefined ? "addSubscribers" : "sendMessage";
   const user = subscribersAdded?.operator || null;

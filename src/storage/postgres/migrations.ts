@@ -6,8 +6,8 @@ import { createCommit } from "./schema-commit.ts";
 import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
 
-/** A step that has been released is never changed; what must change is a new step at the end. */
-const migrations: readonly string[] = [
+/** A step that has been released is never changed; what must change is a new step at the end. The functions are those of the last step that makes them. */
+export const migrations: readonly string[] = [
   createTables + createAnswers + createCommit,
   `CREATE TABLE restores ( -- the SQLite database that this one was moved from had been restored from a backup, and what came after that was undone
     last_seq bigint PRIMARY KEY, -- the highest sequence number of the backup
@@ -17,6 +17,10 @@ const migrations: readonly string[] = [
   `-- account_owners names those who own the account no more; who owns it is in accounts.
   DELETE FROM account_owners AS former USING accounts AS a
     WHERE a.app_id = former.app_id AND a.account_id = former.account_id AND a.owner = former.owner;`,
+  // Subscriptions and messages are followed up from here on: nothing is known of what became of those before, which must not be taken for abandoned.
+  `${createAnswers} ${createCommit}
+  CREATE INDEX events_untimed ON events (account_id, receive_time) WHERE event_time IS NULL;
+  UPDATE follow_up_sweep SET parts_abandoned_to = (SELECT position FROM log_head);`,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */
