@@ -14,6 +14,9 @@ export interface RateLimit {
 /** How many buckets are kept before those that are full again are looked for. */
 export const minBuckets = 1024;
 
+/** Sums of times are off by less than this: a full bucket must not seem to lack a billionth of a token. */
+const roundingMs = 0.001;
+
 /** Creates the buckets, all full. `nowMs` gives milliseconds of a clock that never goes back. */
 export function createRateLimit(nowMs: () => number): RateLimit {
   /** When each bucket is full again: all there is to know of it. One that is not here is full. */
@@ -30,10 +33,10 @@ export function createRateLimit(nowMs: () => number): RateLimit {
       const now = nowMs();
       const tokenMs = 1000 / perSecond;
       const fillMs = Math.max(1, perSecond) * tokenMs;
-      const nextFullMs = Math.max(fullAtMs.get(key) ?? 0, now) + tokenMs;
-      const waitMs = nextFullMs - fillMs - now;
-      if (waitMs > 0) return Math.ceil(waitMs);
-      fullAtMs.set(key, nextFullMs);
+      const fullMs = Math.max(fullAtMs.get(key) ?? 0, now);
+      const waitMs = fullMs - now + tokenMs - fillMs;
+      if (waitMs > roundingMs) return Math.ceil(waitMs);
+      fullAtMs.set(key, fullMs + tokenMs);
       if (fullAtMs.size > forgetAbove) forgetFull(now);
       return 0;
     },

@@ -45,7 +45,7 @@ export const emptyDatabase = `
       EXECUTE format('ALTER SEQUENCE %I RESTART', t.sequencename);
     END LOOP;
     UPDATE log_head SET epoch = 0, position = 0, earliest = 0, live_version = NULL, shadow_version = NULL, key_epoch = 0, checks = 0;
-    UPDATE follow_up_sweep SET abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0;
+    UPDATE follow_up_sweep SET abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0, parts_abandoned_to = 0;
   END $$;`;
 
 /** Where the package for this platform has the programs. */

@@ -19,6 +19,18 @@ describe("a rate limit", () => {
     expect(takeAll()).toBe(10);
   });
 
+  it("lets all of a second's worth through whatever fractions of a millisecond the clock tells", () => {
+    let nowMs = 0;
+    const limit = createRateLimit(() => nowMs);
+    for (const perSecond of [1, 3, 7, 0.3]) {
+      for (let i = 1; i < 500; i += 1) {
+        nowMs = i * 1234.567_891_3;
+        const passed = Array.from({ length: 10 }, () => limit.take(`${perSecond} ${i}`, perSecond)).filter((waitMs) => waitMs === 0).length;
+        expect(passed, `${perSecond} a second at ${nowMs}`).toBe(Math.max(1, Math.floor(perSecond)));
+      }
+    }
+  });
+
   it("of less than one a second lets one through at a time", () => {
     let nowMs = 0;
     const limit = createRateLimit(() => nowMs);

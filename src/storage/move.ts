@@ -95,7 +95,11 @@ export async function copySnapshot(
     const pass = { rows: 0, changed: 0 };
     const known: KnownStretch[] = [];
     for await (const stretch of compare(snapshot, target, table, { memory, state })) {
-      if (!isSame(stretch.source, stretch.target)) pass.changed += await copyStretch(snapshot, target, table, stretch);
+      if (!isSame(stretch.source, stretch.target)) {
+        const { removed, added } = await copyStretch(snapshot, target, table, stretch);
+        pass.changed += Math.max(removed.length, added.length);
+        memory.noteChanged(table, [...removed, ...added]);
+      }
       pass.rows += stretch.source.count;
       digest.update(stretch.source.digest);
       if (stretch.to !== undefined) known.push({ from: stretch.from, to: stretch.to, digest: stretch.source });
@@ -198,21 +202,21 @@ function isSame(a: StretchDigest, b: StretchDigest): boolean {
   return a.count === b.count && a.digest === b.digest;
 }
 
-/** Results in how many rows were replaced. */
+/** Results in the rows that were replaced. */
 async function copyStretch(
   snapshot: MovedSnapshot,
   target: MoveTarget,
   table: MovedTable,
   { from, to, source, target: before }: ComparedStretch,
-): Promise<number> {
+): Promise<ReturnType<typeof differenceOfRows>> {
   const rows = await snapshot.rows(table, from, to);
-  const { removed, added } = differenceOfRows(rows, before.count === 0 ? [] : await target.rows(table, from, to));
-  await target.replace(table, removed, added);
+  const difference = differenceOfRows(rows, before.count === 0 ? [] : await target.rows(table, from, to));
+  await target.replace(table, difference.removed, difference.added);
   if (!isSame(source, await target.digest(table, from, to))) {
     throw new GatehouseError(
       ErrorReason.STORE_UNAVAILABLE,
       `Rows of the table ${table.name} are not in ${target.name} as they are in the source: is something else writing to it? Nothing was changed in the source.`,
     );
   }
-  return Math.max(removed.length, added.length);
+  return difference;
 }

@@ -1,5 +1,4 @@
 // Calls beyond what can be answered, or beyond what an app or a key may ask: refused through every network door, with words and a hint when to try again.
-import { join } from "node:path";
 import { type Client, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, it, vi } from "vitest";
 import { Role } from "../../gen/gatehouse/v1/access_pb.ts";
@@ -9,8 +8,8 @@ import { FeedService, FeedStart } from "../../gen/gatehouse/v1/feed_service_pb.t
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import type { GatehouseError } from "../../src/errors.ts";
 import { fromWireError } from "../../src/rpc/wire-error.ts";
+import { stallWrites } from "../database-from-outside.ts";
 import { startGatehouse, testApp } from "../gatehouse.ts";
-import { stallWrites } from "../storage/sqlite/stalled-writes.ts";
 import { makeKey, reasonOfCall } from "./callers.ts";
 import { requestOf, rpcTransports } from "./doors.ts";
 
@@ -81,7 +80,7 @@ describe.each(networkDoors)("through %s", (_name, transport) => {
 
   it("calls beyond the bound are refused at once, while health and metrics answer", async () => {
     await using gatehouse = await startGatehouse({ env: { GATEHOUSE_RPC_MAX_IN_FLIGHT: "3" } });
-    const unstall = stallWrites(join(gatehouse.folder, "gatehouse.db"), 1500);
+    const unstall = await stallWrites(gatehouse.folder, 1500);
     const moderation: Client<typeof ModerationService> = createClient(ModerationService, transport(gatehouse));
     const stalling = moderation.decide(requestOf({ name: "x", operator: "stall" }));
     const text = async () => (await fetch(`${gatehouse.apiUrl}/metrics`)).text();
@@ -99,6 +98,6 @@ describe.each(networkDoors)("through %s", (_name, transport) => {
     );
     await Promise.all([stalling, ...waiting]);
     await decisions.listDecisions({});
-    unstall();
+    await unstall();
   });
 });

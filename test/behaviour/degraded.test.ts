@@ -1,16 +1,15 @@
 // Webhooks that cannot be decided in time: each gets a valid answer within 2 s, and each fallback is recorded exactly once afterwards.
 import { once } from "node:events";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
-import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
 import { CaseKind, CaseService } from "../../gen/gatehouse/v1/case_service_pb.ts";
 import { type Decision, DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import { DecisionService } from "../../gen/gatehouse/v1/decision_service_pb.ts";
+import { holdWrites, stallWrites } from "../database-from-outside.ts";
 import { startGatehouse, type TestGatehouse, testApp } from "../gatehouse.ts";
-import { stallWrites } from "../storage/sqlite/stalled-writes.ts";
+import { isPostgres } from "../test-database.ts";
 
 const beforeCreate = "OfficialAccount.CallbackBeforeCreateOfficialAccount";
 const afterCreate = "OfficialAccount.CallbackAfterCreateOfficialAccount";
@@ -59,10 +58,11 @@ async function metric(gatehouse: TestGatehouse, line: string): Promise<number> {
   );
 }
 
-describe("while the writer thread hangs", () => {
+// Only SQLite has a writer thread, and metrics, readiness and a log line that tell of it: see docs/operations.md.
+describe.skipIf(isPostgres)("while the writer thread hangs", () => {
   it("webhooks get the fallback in time, health and metrics answer, and every fallback is recorded once afterwards", async () => {
     await using gatehouse = await startGatehouse({ policy, env: { GATEHOUSE_WEBHOOK_MAX_IN_FLIGHT: "40" } });
-    const unstall = stallWrites(join(gatehouse.folder, "gatehouse.db"), 5000);
+    const unstall = await stallWrites(gatehouse.folder, 5000);
     const stalling = ask(gatehouse, "good stalling", "stall");
     await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_store_unanswered_seconds")) > 0);
 
@@ -82,7 +82,7 @@ describe("while the writer thread hangs", () => {
     expect(event.answer).toMatchObject({ ActionStatus: "FAIL" });
 
     await vi.waitUntil(async () => (await allDecisions(gatehouse)).filter(({ degraded }) => degraded).length === 101, { timeout: 30_000 });
-    unstall();
+    await unstall();
     const decisions = await allDecisions(gatehouse);
     expect(decisions.map(nameOf).sort()).toEqual(["good stalling", ...names].sort());
     for (const decision of decisions) {
@@ -115,13 +115,11 @@ describe("while the writer thread hangs", () => {
 describe("while another process holds the database", () => {
   it("webhooks get the fallback in time, and every fallback is recorded once afterwards", async () => {
     await using gatehouse = await startGatehouse({ policy, env: { GATEHOUSE_WEBHOOK_FALLBACK_CREATE_ACCOUNT: "deny" } });
-    const other = new Database(join(gatehouse.folder, "gatehouse.db"));
-    other.exec("BEGIN IMMEDIATE");
+    const letGo = await holdWrites(gatehouse.folder);
     const names = Array.from({ length: 30 }, (_, i) => `${i % 2 === 0 ? "good" : "bad"} ${i}`);
     const answers = await Promise.all(names.map((name) => ask(gatehouse, name)));
     expect(new Set(answers)).toEqual(new Set([1]));
-    other.exec("ROLLBACK");
-    other.close();
+    await letGo();
     await vi.waitUntil(async () => (await allDecisions(gatehouse)).filter(({ degraded }) => degraded).length === 30, { timeout: 30_000 });
     const decisions = await allDecisions(gatehouse);
     expect(decisions.map(nameOf).sort()).toEqual([...names].sort());
@@ -189,13 +187,14 @@ it("what waits is recorded when the service stops", async () => {
   const env = { GATEHOUSE_WEBHOOK_BUDGETS_CREATE_ACCOUNT: "50" };
   const first = await startGatehouse({ policy, env });
   const { folder } = first;
-  const unstall = stallWrites(join(folder, "gatehouse.db"), 600);
-  expect(await Promise.all([ask(first, "bad stalling", "stall"), ask(first, "bad"), ask(first, "good")])).toEqual([0, 0, 0]);
-  await first.server.stop(20_000);
-  unstall();
+  const letGo = await holdWrites(folder);
+  expect(await Promise.all([ask(first, "bad first"), ask(first, "bad"), ask(first, "good")])).toEqual([0, 0, 0]);
+  const stopping = first.server.stop(20_000);
+  await letGo();
+  await stopping;
   await using second = await startGatehouse({ policy, env, folder });
   const decisions = await allDecisions(second);
-  expect(decisions.map(nameOf).sort()).toEqual(["bad", "bad stalling", "good"]);
+  expect(decisions.map(nameOf).sort()).toEqual(["bad", "bad first", "good"]);
   expect(decisions.every(({ degraded }) => degraded)).toBe(true);
 }, 60_000);
 
@@ -213,20 +212,20 @@ it("an app that asks more often than it may gets the fallback, and its events ar
 
 it("decisions go before events: events take half of the room at most", async () => {
   await using gatehouse = await startGatehouse({ policy, env: { GATEHOUSE_WEBHOOK_MAX_IN_FLIGHT: "10" } });
-  const unstall = stallWrites(join(gatehouse.folder, "gatehouse.db"), 2500);
-  const stalling = ask(gatehouse, "good stalling", "stall");
-  await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_store_unanswered_seconds")) > 0);
+  const letGo = await holdWrites(gatehouse.folder);
+  const first = ask(gatehouse, "good first");
+  await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_webhook_in_flight")) === 1);
   const events = Array.from({ length: 20 }, (_, i) => gatehouse.post(afterCreate, { Official_Account: `a${i}`, ...creation("x") }));
   await Promise.all(events.slice(4));
   expect(await metric(gatehouse, "gatehouse_webhook_in_flight")).toBe(5);
   const asked = Array.from({ length: 10 }, (_, i) => ask(gatehouse, `good ${i}`));
-  await Promise.all([stalling, ...asked, ...events]);
+  await Promise.all([first, ...asked, ...events]);
   const count = (command: string, outcome: string) =>
     metric(gatehouse, `gatehouse_webhook_answers_total{command="${command}",outcome="${outcome}"}`);
   expect(await count(afterCreate, "not_recorded_overload")).toBe(16);
   expect(await count(beforeCreate, "fallback_overload")).toBe(5);
+  await letGo();
   await vi.waitUntil(async () => (await allDecisions(gatehouse)).length === 11, { timeout: 30_000 });
-  unstall();
 }, 60_000);
 
 it("far more webhooks than there is room for are all answered in time, and what waits for being recorded is bounded", async () => {
@@ -234,20 +233,15 @@ it("far more webhooks than there is room for are all answered in time, and what 
     policy,
     env: { GATEHOUSE_WEBHOOK_MAX_IN_FLIGHT: "20", GATEHOUSE_WEBHOOK_MAX_UNRECORDED: "100" },
   });
-  const unstall = stallWrites(join(gatehouse.folder, "gatehouse.db"), 1500);
-  const stalling = ask(gatehouse, "good stalling", "stall");
-  await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_store_unanswered_seconds")) > 0);
+  const letGo = await holdWrites(gatehouse.folder);
   for (let round = 0; round < 3; round++) {
     const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => ask(gatehouse, `bad ${round} ${i}`)));
-    // The fallback's, or the policy's where the stall was over before.
-    for (const answer of answers) expect([0, 120001]).toContain(answer);
+    expect(new Set(answers)).toEqual(new Set([0]));
     expect(await metric(gatehouse, "gatehouse_fallbacks_waiting")).toBeLessThanOrEqual(100);
     expect(await metric(gatehouse, "gatehouse_webhook_in_flight")).toBeLessThanOrEqual(20);
-    if ((await metric(gatehouse, "gatehouse_store_unanswered_seconds")) === 0) break;
   }
-  await stalling;
+  await letGo();
   await vi.waitUntil(async () => (await ask(gatehouse, "bad again")) === 120001, { timeout: 10_000 });
   await vi.waitUntil(async () => (await metric(gatehouse, "gatehouse_fallbacks_waiting")) === 0, { timeout: 30_000 });
   expect(await metric(gatehouse, 'gatehouse_fallbacks_dropped_total{why="full"}')).toBeGreaterThan(0);
-  unstall();
 }, 60_000);

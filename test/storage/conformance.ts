@@ -52,15 +52,6 @@ import {
   samplePolicy,
 } from "./samples.ts";
 
-/** Checks that a store follows up subscriptions and messages, which the one in PostgreSQL does not do yet. */
-export function followedPartsConformance(name: string, open: OpenStore): void {
-  describe(`${name} follows up subscriptions and messages`, () => {
-    subscriberFollowUpsConformance(open);
-    messageFollowUpsConformance(open);
-    partFollowUpsConformance(open);
-  });
-}
-
 /** Checks a store. `open` makes a new and empty one each time. */
 export function storeConformance(name: string, open: OpenStore): void {
   describe(`${name} keeps the contract of a store`, () => {
@@ -74,6 +65,9 @@ export function storeConformance(name: string, open: OpenStore): void {
     timelineConformance(open);
     flaggedEventsConformance(open);
     followUpsConformance(open);
+    subscriberFollowUpsConformance(open);
+    messageFollowUpsConformance(open);
+    partFollowUpsConformance(open);
     casesConformance(open);
     subscriptionsConformance(open);
     messagesConformance(open);

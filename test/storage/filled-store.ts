@@ -2,6 +2,7 @@
 import { DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
 import type { Page, PageRequest, Store } from "../../src/storage/storage.ts";
 import { append, appendEvent, follow, goLive, makeLists, removal, walk } from "./conformance/opened-store.ts";
+import { ask, follow as followParts, say, sweep } from "./parts.ts";
 import {
   appId,
   askedFor,
@@ -46,7 +47,11 @@ export async function fill(store: Store): Promise<void> {
   );
   await store.addEntries("staff", [expiringEntry("expiring", baseMs + 5)]);
   await store.removeEntries("staff", ["a", "%"], removal);
-  for (const [index, owner] of oddIds.entries()) await fillFor(store, owner, index);
+  for (const [index, owner] of oddIds.entries()) {
+    await fillFor(store, owner, index);
+    // What comes after it still stands.
+    if (index === 5) await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep);
+  }
   const rich = await append(store, richDecision());
   await store.appendShadowOutcome({ decisionId: rich, version: trial.version, outcome: undefined });
   const late = await append(store, sampleDecision({ requestId: "late", policyVersion: live.version }));
@@ -82,9 +87,11 @@ async function fillFor(store: Store, owner: string, index: number): Promise<void
   // It was another's before.
   await appendEvent(store, createdEvent(`${id} 2`, baseMs - 100, { owner: `former ${owner}` }));
   if (index % 4 === 0) await appendEvent(store, destroyedEvent(`${id} 2`, baseMs + 70));
-  await appendEvent(store, subscribersEvent("added", id, baseMs + index, [owner, "zoe", `s${index}`]));
+  await ask(store, [owner, `refused${index}`, `left${index}`], { account: id, refused: [`refused${index}`] });
+  await followParts(store, subscribersEvent("added", id, baseMs + index, [owner, "zoe", `s${index}`, `refused${index}`]));
   await appendEvent(store, subscribersEvent("removed", id, baseMs + 60 + index, [`s${index}`]));
-  await appendEvent(store, messageEvent(id, `key ${owner}`, baseMs + index, `text ${owner}`));
+  if (index % 2 === 0) await say(store, `text ${owner}`, { account: id });
+  await followParts(store, messageEvent(id, `key ${owner}`, baseMs + index, `text ${owner}`));
   await appendEvent(store, withdrawnEvent(id, baseMs + 90, [`key ${owner}`]));
   await appendEvent(store, fullEvent(id, baseMs + 80));
 }

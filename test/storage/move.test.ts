@@ -5,6 +5,9 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { CaseKind, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { DegradedCause, Verdict } from "../../gen/gatehouse/v1/decision_pb.ts";
+import { FollowUp } from "../../gen/gatehouse/v1/follow_up_pb.ts";
 import { openMove } from "../../src/open-move.ts";
 import { copySnapshot, findDifferences, type MovedReader, type MovePass } from "../../src/storage/move.ts";
 import { createMoveMemory } from "../../src/storage/move-memory.ts";
@@ -17,7 +20,8 @@ import type { Store } from "../../src/storage/storage.ts";
 import { type PostgresServer, startPostgres } from "../postgres-server.ts";
 import { append, appendEvent } from "./conformance/opened-store.ts";
 import { answersOf, fill } from "./filled-store.ts";
-import { appId, baseMs, createdEvent, sampleDecision, subscribersEvent } from "./samples.ts";
+import { added, ask, asked, casesOf, follow, none, outcome, say, sweep } from "./parts.ts";
+import { appId, baseMs, createdEvent, followUpRules, messageEvent, sampleDecision, subscribersEvent } from "./samples.ts";
 
 let server: PostgresServer;
 let folder: string;
@@ -161,6 +165,42 @@ describe("a move", () => {
     expect(await withStore(url, async (store) => store.withFacts(baseMs, (facts) => facts.liveAccounts(appId, "zoe")))).toBe(4);
   });
 
+  it("goes on with what is followed up of subscriptions and messages, both ways", async () => {
+    const known = async (store: Store, id: string) => (await store.getDecision(id))?.subscriberFollowUps.map(({ followUp }) => followUp);
+    const { CONFIRMED, ABANDONED } = FollowUp;
+    const [first, late] = await withStore(database, async (store) => {
+      const decisionId = await ask(store, ["s", "t", "u"]);
+      await follow(store, added(["s"], 5));
+      await ask(store, ["left"], { account: "b" });
+      expect((await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep)).abandoned).toEqual({ ...none, addSubscribers: 1 });
+      return [decisionId, (await follow(store, added(["late"], 6))).eventId];
+    });
+    const url = await server.takeDatabase();
+    await move(database, url);
+    const [second, third] = await withStore(url, async (store) => {
+      expect(await known(store, first)).toEqual([CONFIRMED, ABANDONED, ABANDONED]);
+      expect(await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep)).toEqual({ abandoned: none, done: true });
+      expect(await outcome(store, added(["t"], 7))).toBe(CONFIRMED);
+      expect((await asked(store, ["late"])).followedUp).toMatchObject([{ followUp: CONFIRMED, eventId: late }]);
+      const decisionId = await ask(store, ["x", "y"]);
+      await follow(store, added(["x"], 8));
+      const left = await say(store, "left");
+      expect((await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep)).abandoned).toEqual({ ...none, sendMessage: 1 });
+      return [decisionId, left];
+    });
+    const again = join(folder, "again.db");
+    await move(url, again);
+    await withStore(again, async (store) => {
+      expect(await known(store, first)).toEqual([CONFIRMED, CONFIRMED, ABANDONED]);
+      expect(await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep)).toEqual({ abandoned: none, done: true });
+      expect(await outcome(store, added(["y"], 9))).toBe(CONFIRMED);
+      expect(await known(store, second)).toEqual([CONFIRMED, CONFIRMED]);
+      expect(await outcome(store, messageEvent("a", "k", baseMs + 9, "left"))).toBe(CONFIRMED);
+      expect(await store.getDecision(third)).toMatchObject({ followUp: CONFIRMED });
+      expect(await casesOf(store)).toMatchObject([[CaseKind.BYPASS, CaseState.CLOSED, "op"]]);
+    });
+  });
+
   it("copies only what has changed when it is done again, whatever has changed", async () => {
     await withStore(database, fill);
     const url = await server.takeDatabase();
@@ -218,8 +258,8 @@ describe("a process that copies again and again", () => {
   }
 
   /** Copies, changes the source, copies again and compares. Results in how many stretches of decisions were read the second time. */
-  async function copyTwice(url: string, changeSource: () => Promise<void>): Promise<number> {
-    await using both = await openMove({ from: database, to: url, isCompared: false });
+  async function copyTwice(to: string, changeSource: () => Promise<unknown>, from = database): Promise<number> {
+    await using both = await openMove({ from, to, isCompared: false });
     const memory = createMoveMemory();
     const first = await both.source.snapshot();
     await copySnapshot(first, both.target, () => {}, memory);
@@ -291,6 +331,37 @@ describe("a process that copies again and again", () => {
       change(database, "UPDATE events SET follow_up = 1, decision_seq = 1001 WHERE seq = 20500; DELETE FROM creations"),
     );
     expect(await query(url, "SELECT follow_up FROM events WHERE seq = 20500")).toEqual([{ follow_up: 1 }]);
+  });
+
+  describe.each(["SQLite", "PostgreSQL"])("from %s", (kind) => {
+    /** Something to follow up, with much after it, where the service runs on; and where it is copied to. */
+    async function run(use: (store: Store, from: string, to: string) => Promise<void>, tell: (store: Store) => Promise<unknown>) {
+      await withStore(database, tell);
+      await fillMuch();
+      const url = await server.takeDatabase();
+      if (kind === "PostgreSQL") await move(database, url);
+      const [from, to] = kind === "PostgreSQL" ? [url, join(folder, "again.db")] : [database, url];
+      await withStore(from, (store) => use(store, from, to));
+    }
+
+    it("finds events that were joined with a decision on subscribers which was recorded later", () =>
+      run(
+        (store, from, to) => copyTwice(to, () => ask(store, ["late"]), from).then(() => {}),
+        (store) => follow(store, added(["late"], 5)),
+      ));
+
+    it("finds events that have become leaks by what a fallback has answered", () => {
+      let decisionId = "";
+      const denied = { cause: DegradedCause.DEADLINE, verdict: Verdict.DENY, code: 1, answerTimeMs: baseMs + 9 };
+      return run(
+        (store, from, to) => copyTwice(to, () => store.markDegraded(decisionId, denied, undefined, followUpRules), from).then(() => {}),
+        async (store) => {
+          decisionId = await ask(store, ["refused", "allowed"], { refused: ["refused"] });
+          await follow(store, added(["refused"], 5));
+          expect(await outcome(store, added(["allowed"], 6))).toBe(FollowUp.CONFIRMED);
+        },
+      );
+    });
   });
 });
 

@@ -4,11 +4,14 @@ import { createCreations, type FollowedUpValues } from "../creations.ts";
 import { encodeDecision } from "../decision-codec.ts";
 import { type DecisionRow, decisionOf } from "../decision-rows.ts";
 import { degradedDecision } from "../degraded-decision.ts";
+import { clockSlackMs } from "../follow-up-join.ts";
+import { thingsOfSubscribers } from "../follow-up-parts.ts";
 import { followedUpOf } from "../followed-up.ts";
 import { digestHex } from "../message-json.ts";
+import { createPartFollowUps } from "../part-follow-ups.ts";
 import { bucketStartMs, firstBucketStartMs } from "../rate-buckets.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
-import type { AppendedDecision, Decisions, FollowedUp, NewDecision, StoredFacts } from "../storage.ts";
+import type { AppendedDecision, Decisions, FollowedUp, FollowUpRules, NewDecision, StoredFacts } from "../storage.ts";
 import { storeUnavailable } from "../store-unavailable.ts";
 import { createUnderWay } from "../under-way.ts";
 import { createAsking } from "./asking.ts";
@@ -18,6 +21,7 @@ import { selectDecision } from "./decision-rows.ts";
 import { createFacts } from "./facts.ts";
 import type { Memory } from "./memory.ts";
 import { isPlainAllow } from "./retention-classes.ts";
+import type { InsertedDecision } from "./working-logs.ts";
 import type { WorkingRows } from "./working-rows.ts";
 
 /** What appending needs. */
@@ -57,10 +61,11 @@ function appender(nowMs: number, memory: Memory, make: (facts: StoredFacts) => N
       return (at) => ({ kind: "first", seq: at(earlier.seq), isSame });
     }
     const decision = made.answer === undefined ? made.decision : degradedDecision(made.decision, made.answer);
-    const seq = insertDecision(rows, decision, { actionDigest: made.actionDigest, eventSeq: null });
+    const inserted = insertDecision(rows, decision, { actionDigest: made.actionDigest, eventSeq: null });
+    const { seq } = inserted;
     if (requestId !== "") rows.keepRequest(appId, requestId, seq, made.actionDigest);
     count(rows, nowMs, made);
-    const followedUp = ask(rows, seq, nowMs, made);
+    const followedUp = ask(rows, inserted, nowMs, made);
     return (at) => {
       const appended = { ...decision, decisionId: formatSequenceId("dec", at(seq)) };
       return { kind: "appended", decision: appended, ...followedUpAt(followedUp, at) };
@@ -68,18 +73,17 @@ function appender(nowMs: number, memory: Memory, make: (facts: StoredFacts) => N
   };
 }
 
-/** Writes a decision's row. Results in its sequence number. */
+/** Writes a decision's row, which it results in. */
 export function insertDecision(
   rows: WorkingRows,
   decision: NewDecision["decision"],
   { actionDigest, eventSeq }: { actionDigest: Uint8Array | undefined; eventSeq: number | null },
-): number {
+): InsertedDecision {
   const encoded = encodeDecision(decision);
   // The request_id of a decision about an event is the event's, and must not take that of a decision.
   const requestId = eventSeq === null ? encoded.requestId : null;
-  const seq = rows.nextSeq();
-  rows.add("decisions", {
-    seq,
+  const row = {
+    seq: rows.nextSeq(),
     app_id: encoded.appId,
     request_id: requestId,
     action_digest: requestId === null || actionDigest === undefined ? null : digestHex(actionDigest),
@@ -93,9 +97,10 @@ export function insertDecision(
     is_plain: isPlainAllow(decision),
     body: encoded.body,
     event_seq: eventSeq,
-  });
+  };
+  rows.insertDecision(row);
   if (encoded.policyVersion !== null) rows.addPolicy(encoded.policyVersion);
-  return seq;
+  return row;
 }
 
 /** What became known, with the sequence numbers where they are by now. */
@@ -115,9 +120,36 @@ function count(rows: WorkingRows, nowMs: number, { counts }: NewDecision): void 
   }
 }
 
-/** Keeps what was asked, and joins it with an event that came before it. */
-function ask(rows: WorkingRows, seq: number, nowMs: number, { decision, creation }: NewDecision): FollowedUpValues {
-  if (creation === undefined) return [];
-  rows.underWay.take(decision.appId, creation);
-  return createCreations(rows.creationRows, rows.followUpCases).ask(seq, decision.appId, valuesOfAsked(creation), nowMs);
+/** Keeps what was asked, and joins it with what came before it. */
+function ask(
+  rows: WorkingRows,
+  inserted: InsertedDecision,
+  nowMs: number,
+  { decision, creation, followUp }: NewDecision,
+): FollowedUpValues {
+  if (creation === undefined) return followUp === undefined ? [] : askParts(rows, inserted, nowMs, decision, followUp);
+  const { appId } = decision;
+  rows.underWay.take(appId, creation);
+  return createCreations(rows.creationRows, rows.followUpCases).ask(inserted.seq, appId, valuesOfAsked(creation), nowMs);
+}
+
+function askParts(
+  rows: WorkingRows,
+  inserted: InsertedDecision,
+  nowMs: number,
+  { action }: NewDecision["decision"],
+  rules: FollowUpRules,
+): FollowedUpValues {
+  const { app_id, account_id, event_time, decide_time } = inserted;
+  if (account_id === null || (action.case !== "addSubscribers" && action.case !== "sendMessage")) return [];
+  const sinceMs = (event_time ?? decide_time ?? nowMs) - clockSlackMs;
+  // What this asks is known before any fact is, so that it is asked together with the first of them.
+  const happened =
+    action.case === "addSubscribers"
+      ? rows.addedSince(app_id, account_id, sinceMs, thingsOfSubscribers(action.value.subscribers))
+      : rows.sentSince(app_id, account_id, sinceMs);
+  if (happened.length === 0) return [];
+  const asked = rows.partedDecision({ ...inserted, account_id });
+  const things = asked.parts.map(({ thing }) => thing).filter((thing) => happened.includes(thing));
+  return things.length === 0 ? [] : createPartFollowUps(rows.partRows, rows.followUpCases).ask(asked, things, rules, nowMs);
 }

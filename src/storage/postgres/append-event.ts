@@ -5,11 +5,13 @@ import { type AccountChange, applyChange, formerOwners, isLatest } from "../acco
 import { countRevisions, nextRevision, saidFields } from "../account-revisions.ts";
 import type { AccountRow, valuesOfRecord } from "../account-rows.ts";
 import { happenedValues } from "../creation-happened.ts";
-import { createCreations } from "../creations.ts";
+import { createCreations, type EventJoin } from "../creations.ts";
 import { encodeEvent } from "../event-codec.ts";
 import { messageChange } from "../message-change.ts";
 import { digestHex } from "../message-json.ts";
 import { applyMessage, type MessageChange } from "../message-merge.ts";
+import { createPartFollowUps } from "../part-follow-ups.ts";
+import { happenedParts } from "../parts-happened.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
 import type { AppendedEvent, NewEvent } from "../storage.ts";
 import { subscriptionChange } from "../subscription-change.ts";
@@ -40,20 +42,28 @@ export function eventsAppender(events: readonly NewEvent[], nowMs: number, memor
 
 /** Asks what rules say of an event. What it results in writes it. */
 function eventPreparer({ event, digest, handling }: NewEvent, nowMs: number, memory: Memory) {
-  const { flag, followUpMs } = handling ?? {};
+  const { flag, followUpMs, followUp } = handling ?? {};
   const hex = digestHex(digest);
   return (rows: WorkingRows): (() => (at: (seq: number) => number) => AppendedEvent) => {
     const flagged = flag?.(createFacts(nowMs, rows.asking, memory, rows.underWay));
     return () => write(rows, flagged);
   };
 
+  function joinOf(rows: WorkingRows, seq: number, accountId: string | null, eventMs: number): EventJoin | undefined {
+    const { appId } = event;
+    const creation = followUpMs === undefined ? undefined : happenedValues(event, eventMs, nowMs, followUpMs);
+    if (creation !== undefined) return createCreations(rows.creationRows, rows.followUpCases).join(seq, appId, creation, nowMs);
+    const happened = followUp === undefined ? undefined : happenedParts(event, digest, eventMs, nowMs, followUp);
+    if (happened === undefined || accountId === null) return undefined;
+    return createPartFollowUps(rows.partRows, rows.followUpCases).join(seq, appId, accountId, happened, nowMs);
+  }
+
   function write(rows: WorkingRows, flagged: Decision | undefined): (at: (seq: number) => number) => AppendedEvent {
     const earlier = rows.eventSeq(hex);
     const { appId, accountId, eventTimeMs, receiveTimeMs, body } = encodeEvent(event);
     if (earlier !== undefined) return (at) => ({ eventId: formatSequenceId("evt", at(earlier)), duplicate: true });
-    const happened = followUpMs === undefined ? undefined : happenedValues(event, eventTimeMs ?? receiveTimeMs ?? nowMs, nowMs, followUpMs);
     const seq = rows.nextSeq();
-    const join = happened && createCreations(rows.creationRows, rows.followUpCases).join(seq, appId, happened, nowMs);
+    const join = joinOf(rows, seq, accountId, eventTimeMs ?? receiveTimeMs ?? nowMs);
     rows.insertEvent({
       seq,
       app_id: appId,
@@ -65,6 +75,7 @@ function eventPreparer({ event, digest, handling }: NewEvent, nowMs: number, mem
       body,
       follow_up: join?.followUp ?? null,
       decision_seq: join?.decisionSeq ?? null,
+      follow_up_parts: null,
     });
     const change = accountChange(event, digest);
     const subscriptions = subscriptionChange(event);

@@ -1,15 +1,18 @@
 // The log of decisions in PostgreSQL.
 import { valuesOfAsked } from "../creation-rows.ts";
-import { createCreations } from "../creations.ts";
+import { createCreations, type FollowedUpValues } from "../creations.ts";
 import { type DecisionRow, decisionOf } from "../decision-rows.ts";
+import { hasParts } from "../follow-up-parts.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { createPartFollowUps } from "../part-follow-ups.ts";
 import { parseSequenceId } from "../sequence-ids.ts";
-import type { AskedCreation, DecisionFilter, Decisions, FallbackAnswer, FollowedUp } from "../storage.ts";
+import type { AskedCreation, DecisionFilter, Decisions, FallbackAnswer, FollowedUp, FollowUpRules } from "../storage.ts";
 import { type AppendDecisionDeps, createAppendDecision, followedUpAt } from "./append-decision.ts";
 import type { WriteRows } from "./commits.ts";
 import type { SqlValue } from "./connections.ts";
 import { selectDecision } from "./decision-rows.ts";
 import { createShadow } from "./shadow.ts";
+import type { WorkingRows } from "./working-rows.ts";
 
 /** About how many bytes a mark holds while it waits. */
 const markBytes = 200;
@@ -28,14 +31,14 @@ export function createDecisions(deps: AppendDecisionDeps): Decisions {
       return row && decisionOf(row);
     },
 
-    async markDegraded(decisionId, answer, creation) {
+    async markDegraded(decisionId, answer, creation, followUp) {
       const seq = parseSequenceId("dec", decisionId) ?? 0;
       const before = await read(seq);
       if (before === undefined) return undefined;
       const decision = decisionOf(before);
       if (decision.degraded) return { decision, marked: false };
       const how = { isDecision: false, turn: "later", bytes: markBytes } as const;
-      const { marked, ...known } = await commits.commit(marker(seq, answer, creation), how);
+      const { marked, ...known } = await commits.commit(marker(seq, answer, creation, hasParts(decision) ? followUp : undefined), how);
       return { decision: decisionOf((await read(seq)) ?? before), marked, ...known };
     },
 
@@ -62,16 +65,21 @@ function marker(
   seq: number,
   { cause, verdict, code, answerTimeMs }: FallbackAnswer,
   creation: AskedCreation | undefined,
+  followUp: FollowUpRules | undefined,
 ): WriteRows<{ marked: boolean; followedUp?: readonly FollowedUp[] }> {
   return (rows) => {
     const decision = rows.decision(seq);
     if (decision === undefined || decision.isDegraded) return () => ({ marked: false });
     rows.markDegraded({ seq, cause, verdict, code, answer_time: answerTimeMs });
-    if (creation === undefined) return () => ({ marked: true });
-    const creations = createCreations(rows.creationRows, rows.followUpCases);
-    const followedUp = creations.answer(seq, decision.appId, valuesOfAsked(creation), answerTimeMs);
+    const followedUp = answerJoined(rows, decision.appId);
     return (at) => ({ marked: true, ...followedUpAt(followedUp, at) });
   };
+
+  function answerJoined(rows: WorkingRows, appId: number): FollowedUpValues {
+    if (followUp !== undefined) return createPartFollowUps(rows.partRows, rows.followUpCases).answer(seq, followUp, answerTimeMs);
+    if (creation === undefined) return [];
+    return createCreations(rows.creationRows, rows.followUpCases).answer(seq, appId, valuesOfAsked(creation), answerTimeMs);
+  }
 }
 
 function conditionsOf({ appId, accountId, user, verdict, followUp }: DecisionFilter): { conditions: string[]; values: SqlValue[] } {

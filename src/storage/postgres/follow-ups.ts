@@ -1,11 +1,13 @@
-// How time goes by for creations, in PostgreSQL: allows are noted as abandoned, and what is too old to be joined is forgotten. Walks the logs in
+// How time goes by in PostgreSQL: allows are noted as abandoned, and creations that are too old to be joined are forgotten. Walks the logs in
 // their order, each with a place in the database, so that its work depends on what is new and not on what is kept.
 import { Standing } from "../creation-rows.ts";
 import { abandoned, bypass } from "../creations.ts";
+import { isPast } from "../is-past.ts";
 import type { FollowUps } from "../storage.ts";
 import { toStoredJson } from "../stored-text.ts";
 import type { Connection } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
+import { abandonParts } from "./part-sweep.ts";
 
 /** How many rows of each log are looked at in one transaction: some milliseconds of work. */
 const rowsPerStep = 256;
@@ -17,6 +19,7 @@ interface Places {
   abandoned_to: number;
   forgotten_to: number;
   bypasses_forgotten_to: number;
+  parts_abandoned_to: number;
 }
 
 /** A row of a log, with the creation that it is about; null where it is about none, or that is forgotten. */
@@ -55,17 +58,15 @@ const noteAbandoned = `INSERT INTO follow_ups (decision_seq, follow_up, follow_u
 
 const ofSeqs = "seq IN (SELECT v::bigint FROM jsonb_array_elements_text(?::jsonb) AS v)";
 
-// Nothing is known of the parts of decisions made here: a store that they are moved to must not take them for abandoned.
-const saveCursors = `UPDATE follow_up_sweep SET abandoned_to = ?, forgotten_to = ?, bypasses_forgotten_to = ?,
-  parts_abandoned_to = greatest(parts_abandoned_to, abandoned_to)`;
+const saveCursors = "UPDATE follow_up_sweep SET abandoned_to = ?, forgotten_to = ?, bypasses_forgotten_to = ?, parts_abandoned_to = ?";
 
-/** Creates the sweep. Subscriptions and messages are not followed up in this store yet. */
+/** Creates the sweep. */
 export function createFollowUps(runWithHead: RunWithHead): FollowUps {
   return {
     sweepFollowUps(nowMs, { reservationMs, keepMs }) {
       return runWithHead(async (transaction) => {
         const places = await transaction.get<Places>("SELECT * FROM follow_up_sweep");
-        const { abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0 } = places ?? {};
+        const { abandoned_to = 0, forgotten_to = 0, bypasses_forgotten_to = 0, parts_abandoned_to = 0 } = places ?? {};
         const allows = walk(await transaction.all<AllowRow>(selectAllows, abandoned_to), abandoned_to, nowMs, reservationMs, (row) =>
           isPast((row.lapse_time ?? 0) - reservationMs, reservationMs, nowMs),
         );
@@ -75,11 +76,12 @@ export function createFollowUps(runWithHead: RunWithHead): FollowUps {
         const bypassRows = await transaction.all<LogRow>(selectBypasses, bypasses_forgotten_to);
         const bypasses = walk(bypassRows, bypasses_forgotten_to, nowMs, keepMs);
         await forget(transaction, bypasses.met, `standing = ${Standing.bypassed}`);
-        const moved = [allows.to, decisions.to, bypasses.to];
-        await transaction.run(saveCursors, ...moved);
+        const parts = await abandonParts(transaction, { from: parts_abandoned_to, maxRows: rowsPerStep, nowMs, reservationMs });
+        await transaction.run(saveCursors, allows.to, decisions.to, bypasses.to, parts.to);
         await dropPast(transaction, nowMs);
-        const abandonedOf = { createAccount: allows.met.length, addSubscribers: 0, sendMessage: 0 };
-        return { abandoned: abandonedOf, done: allows.isDone && decisions.isDone && bypasses.isDone };
+        const { addSubscribers, sendMessage } = parts;
+        const done = allows.isDone && decisions.isDone && bypasses.isDone && parts.isDone;
+        return { abandoned: { createAccount: allows.met.length, addSubscribers, sendMessage }, done };
       });
     },
   };
@@ -129,9 +131,4 @@ function walk<Row extends LogRow>(
     to = row.seq;
   }
   return { to, isDone: rows.length < rowsPerStep, met };
-}
-
-/** Whether a span of time has gone by since; a time far ahead is from a clock that was set back, and nothing waits for it. */
-function isPast(timeMs: number, spanMs: number, nowMs: number): boolean {
-  return timeMs <= nowMs - spanMs || timeMs > nowMs + spanMs;
 }

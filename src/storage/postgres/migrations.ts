@@ -7,8 +7,8 @@ import { createAnswers } from "./schema-questions.ts";
 import { createTables } from "./schema-tables.ts";
 import { createTimelineWatch } from "./schema-timeline.ts";
 
-/** A step that has been released is never changed; what must change is a new step at the end. */
-const migrations: readonly string[] = [
+/** A step that has been released is never changed; what must change is a new step at the end. The functions are those of the last step that makes them. */
+export const migrations: readonly string[] = [
   createTables + createAnswers + createCommit,
   `CREATE TABLE restores ( -- the SQLite database that this one was moved from had been restored from a backup, and what came after that was undone
     last_seq bigint PRIMARY KEY, -- the highest sequence number of the backup
@@ -23,6 +23,10 @@ const migrations: readonly string[] = [
     ADD COLUMN idle_since bigint -- when it was found to be that
   ;`,
   createTimelineWatch,
+  // Subscriptions and messages are followed up from here on: nothing is known of what became of those before, which must not be taken for abandoned.
+  `${createAnswers} ${createCommit}
+  CREATE INDEX events_untimed ON events (account_id, receive_time) WHERE event_time IS NULL;
+  UPDATE follow_up_sweep SET parts_abandoned_to = (SELECT position FROM log_head);`,
 ];
 
 /** The advisory lock under which one process at a time does the steps. */

@@ -12,7 +12,7 @@ const selectNumbers = `SELECT position, earliest,
     coalesce(pg_sequence_last_value(pg_get_serial_sequence('erasures', 'erasure_seq')::regclass), 0) AS "erasureSeq"
   FROM log_head`;
 
-/** Events change when they are joined with decisions, for which both must be among the creations. */
+/** Events of creations change when they are joined with decisions, for which both must be among the creations. */
 const selectMoment = `SELECT earliest,
     coalesce((SELECT min(least(seq, event_seq)) FROM creations), position + 1) AS "changesFrom"
   FROM log_head`;

@@ -1,4 +1,4 @@
-// The function that commits a batch, as the first migration makes it: all rows of many writes in one round trip.
+// The function that commits a batch, as the migrations make it: all rows of many writes in one round trip.
 
 /**
  * `gatehouse_commit(...)` locks the head of the log and writes the rows of a batch. They were made of answers that were read at `seen_epoch`; when
@@ -6,10 +6,15 @@
  * is written. With the rows it leaves the batch's number, by which its sender finds out what became of it when the answer is lost. Sequence numbers after `seen_position` are new ones: they are moved to where the log ends by now. Returns by how far.
  */
 export const createCommit = `
-  CREATE FUNCTION gatehouse_moved(seq bigint, seen_position bigint, by bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+  CREATE OR REPLACE FUNCTION gatehouse_moved(seq bigint, seen_position bigint, by bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
     'SELECT CASE WHEN seq > seen_position THEN seq + by ELSE seq END';
 
-  CREATE FUNCTION gatehouse_commit(
+  -- JSON of arrays with a sequence number at their second place.
+  CREATE OR REPLACE FUNCTION gatehouse_moved_parts(parts text, seen_position bigint, by bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+    $function$SELECT '[' || string_agg('[' || (v->>0) || ',' || gatehouse_moved((v->>1)::bigint, seen_position, by)
+      || coalesce(',' || (v->>2), '') || ']', ',' ORDER BY n) || ']' FROM jsonb_array_elements(parts::jsonb) WITH ORDINALITY AS x(v, n)$function$;
+
+  CREATE OR REPLACE FUNCTION gatehouse_commit(
     seen_epoch bigint, seen_position bigint, used integer, is_fixed boolean, questions jsonb, seen_answers text, r jsonb,
     by_committer text, batch_number bigint
   ) RETURNS bigint LANGUAGE plpgsql AS $function$
@@ -72,11 +77,14 @@ export const createCommit = `
         FROM jsonb_to_recordset(r->'reservedNames') AS n(app_id bigint, normalized_name text, lapse_time bigint, seq bigint);
     END IF;
     IF r ? 'followUps' THEN
-      INSERT INTO follow_ups (decision_seq, follow_up, follow_up_event_seq, follow_up_time)
-        SELECT gatehouse_moved(decision_seq, p, m), follow_up, gatehouse_moved(event_seq, p, m), time
-        FROM jsonb_to_recordset(r->'followUps') AS f(decision_seq bigint, follow_up integer, event_seq bigint, time bigint)
+      INSERT INTO follow_ups (decision_seq, follow_up, follow_up_event_seq, follow_up_time, parts, missing, abandon_time)
+        SELECT gatehouse_moved(decision_seq, p, m), follow_up, gatehouse_moved(event_seq, p, m), time, gatehouse_moved_parts(parts, p, m),
+          missing, abandon_time
+        FROM jsonb_to_recordset(r->'followUps') AS f(decision_seq bigint, follow_up integer, event_seq bigint, time bigint, parts text,
+          missing integer, abandon_time bigint)
         ON CONFLICT (decision_seq) DO UPDATE SET follow_up = excluded.follow_up, follow_up_event_seq = excluded.follow_up_event_seq,
-          follow_up_time = excluded.follow_up_time;
+          follow_up_time = excluded.follow_up_time, parts = excluded.parts, missing = excluded.missing,
+          abandon_time = excluded.abandon_time;
     END IF;
     IF r ? 'forgottenFollowUps' THEN
       DELETE FROM follow_ups
@@ -96,19 +104,21 @@ export const createCommit = `
         WHERE EXISTS (SELECT 1 FROM decisions WHERE decisions.seq = s.seq) ON CONFLICT DO NOTHING;
     END IF;
     IF r ? 'events' THEN
-      INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, class, body, follow_up, decision_seq)
+      INSERT INTO events (seq, app_id, account_id, digest, event_time, receive_time, class, body, follow_up, decision_seq, follow_up_parts)
         SELECT gatehouse_moved(seq, p, m), app_id, account_id, decode(digest, 'hex'), event_time, receive_time, class, body, follow_up,
-          gatehouse_moved(decision_seq, p, m)
+          gatehouse_moved(decision_seq, p, m), gatehouse_moved_parts(follow_up_parts, p, m)
         FROM jsonb_to_recordset(r->'events') AS e(seq bigint, app_id bigint, account_id text, digest text, event_time bigint,
-          receive_time bigint, class integer, body text, follow_up integer, decision_seq bigint);
+          receive_time bigint, class integer, body text, follow_up integer, decision_seq bigint, follow_up_parts text);
     END IF;
     IF r ? 'eventUsers' THEN
       INSERT INTO event_users (app_id, "user", seq) SELECT app_id, "user", gatehouse_moved(seq, p, m)
         FROM jsonb_to_recordset(r->'eventUsers') AS u(app_id bigint, "user" text, seq bigint);
     END IF;
     IF r ? 'eventFollowUps' THEN
-      UPDATE events SET follow_up = e.follow_up, decision_seq = gatehouse_moved(e.decision_seq, p, m)
-        FROM jsonb_to_recordset(r->'eventFollowUps') AS e(seq bigint, follow_up integer, decision_seq bigint) WHERE events.seq = e.seq;
+      UPDATE events SET follow_up = e.follow_up, decision_seq = gatehouse_moved(e.decision_seq, p, m),
+          follow_up_parts = gatehouse_moved_parts(e.follow_up_parts, p, m)
+        FROM jsonb_to_recordset(r->'eventFollowUps') AS e(seq bigint, follow_up integer, decision_seq bigint, follow_up_parts text)
+        WHERE events.seq = e.seq;
     END IF;
     IF r ? 'accounts' THEN
       INSERT INTO accounts SELECT * FROM jsonb_populate_recordset(NULL::accounts, r->'accounts')

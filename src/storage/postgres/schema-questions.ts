@@ -1,9 +1,22 @@
-// The function that answers questions, as the first migration makes it: many questions of many kinds, all from one moment, in one round trip.
+// The function that answers questions, as the migrations make it: many questions of many kinds, all from one moment, in one round trip.
 
 /*
  * Plans are made when tables may still be empty, and stay: where several indexes could answer, all but the right one are ruled out by `+ 0` and the
- * like, which no index fits.
+ * like, which no index fits; or rows are asked for in an order that only the right one has, with a range of one value in the place of what they are
+ * about, which leaves the order to be kept. The latest rows on a quiet account would else be looked for through the whole log.
  */
+
+/** A decision `d` with what a fallback has answered instead, and what is kept of its follow-up. */
+export const partedDecision = `json_build_object('seq', d.seq, 'app_id', app_id, 'account_id', account_id, 'verdict', verdict,
+  'event_time', event_time, 'decide_time', decide_time, 'body', body,
+  'answer', (SELECT json_build_array(g.verdict, answer_time) FROM degraded_answers AS g WHERE g.seq = d.seq),
+  'stored', (SELECT json_build_array(follow_up, follow_up_event_seq, follow_up_time, parts, missing, abandon_time)
+    FROM follow_ups WHERE decision_seq BETWEEN d.seq AND d.seq ORDER BY decision_seq LIMIT 1))`;
+
+/** An event `e` with what it follows from. */
+const followedEvent = `json_build_object('seq', e.seq, 'app_id', app_id, 'account_id', account_id, 'digest', encode(digest, 'hex'),
+  'time', coalesce(event_time, receive_time, 0), 'body', body, 'follow_up', follow_up, 'decision_seq', decision_seq,
+  'follow_up_parts', follow_up_parts)`;
 
 /** For each kind of question an expression of its answer. `a` is the JSON array of its arguments; no answer is JSON's null. */
 const answers = {
@@ -62,6 +75,32 @@ const answers = {
   /** [event, kind]: the open cases, each with its app and account. */
   openCasesOfEvent: `(SELECT json_agg(json_build_array(seq, app_id, account_id) ORDER BY seq) FROM cases
     WHERE event_seq = (a->>0)::bigint AND kind = (a->>1)::integer AND coalesce(close_time, -1) = -1)`,
+  /**
+   * [app, account, mark, from, limit]: of the latest decisions on the account, of all apps, no further back than to the first that was made before
+   * `from`, those of the app on actions that have the mark in their bodies, the latest first; and whether none that was made since is left out.
+   */
+  decisionsOn: `(SELECT json_build_array(count(*) < (a->>4)::bigint OR max(old_seq) IS NOT NULL,
+      json_agg(${partedDecision} ORDER BY d.seq DESC) FILTER (WHERE is_meant AND d.seq > coalesce(old_seq, 0)))
+    FROM (SELECT *, app_id = (a->>0)::bigint AND event_id IS NULL AND strpos(body, a->>2) > 0 AS is_meant,
+        max(seq) FILTER (WHERE coalesce(decide_time, 0) < (a->>3)::bigint) OVER () AS old_seq
+      FROM (SELECT * FROM decisions WHERE account_id BETWEEN a->>1 AND a->>1
+        ORDER BY account_id DESC, seq DESC LIMIT (a->>4)::bigint) AS latest) AS d)`,
+  /** [decision]: null when it is about no account, too. */
+  partedDecision: `(SELECT ${partedDecision} FROM decisions AS d WHERE seq = (a->>0)::bigint AND account_id IS NOT NULL)`,
+  /** [app, account, since, subscriber …]: those of them whom an event since then has added. */
+  addedSince: `(SELECT json_agg(u.subscriber ORDER BY m) FROM jsonb_array_elements_text(a) WITH ORDINALITY AS u(subscriber, m)
+    WHERE m > 3 AND (SELECT since_time FROM subscriptions AS s WHERE s.app_id = (a->>0)::bigint AND s.account_id = a->>1
+      AND s.subscriber = u.subscriber) >= (a->>2)::bigint)`,
+  /** [app, account, mark, since]: of the latest 256 events on the account, those since then that are followed up and have the mark in their bodies. */
+  followedEvents: `CASE WHEN coalesce((SELECT last_event_time FROM accounts
+        WHERE app_id = (a->>0)::bigint AND account_id BETWEEN a->>1 AND a->>1 ORDER BY account_id LIMIT 1), 0) >= (a->>3)::bigint
+      OR EXISTS (SELECT 1 FROM events WHERE account_id = a->>1 AND app_id + 0 = (a->>0)::bigint AND event_time IS NULL
+        AND receive_time >= (a->>3)::bigint)
+    THEN (SELECT json_agg(${followedEvent} ORDER BY e.seq) FROM (SELECT * FROM events
+        WHERE app_id = (a->>0)::bigint AND account_id BETWEEN a->>1 AND a->>1 ORDER BY account_id DESC, seq DESC LIMIT 256) AS e
+      WHERE follow_up IS NOT NULL AND coalesce(event_time, receive_time, 0) >= (a->>3)::bigint AND strpos(body, a->>2) > 0) END`,
+  /** [event]: null when it is about no account, too. */
+  followedEvent: `(SELECT ${followedEvent} FROM events AS e WHERE seq = (a->>0)::bigint AND account_id IS NOT NULL)`,
 } as const;
 
 /** A kind of question. */
@@ -72,7 +111,7 @@ export type QuestionKind = keyof typeof answers;
  * order of the questions. It is put together as text, because large arrays within jsonb take seconds to put into others.
  */
 export const createAnswers = `
-  CREATE FUNCTION gatehouse_answers(questions jsonb) RETURNS text LANGUAGE plpgsql STABLE AS $function$
+  CREATE OR REPLACE FUNCTION gatehouse_answers(questions jsonb) RETURNS text LANGUAGE plpgsql STABLE AS $function$
   DECLARE
     answered text := '';
   BEGIN

@@ -85,7 +85,7 @@ export const createTables = `
     follow_up integer NOT NULL,
     follow_up_event_seq bigint, -- NULL when none did
     follow_up_time bigint NOT NULL,
-    parts ${text}, -- of decisions on subscribers and messages: JSON, as in SQLite; nothing writes it yet, here and in the next three
+    parts ${text}, -- of decisions on subscribers and messages, as the next two: JSON of [index, event, time] for each part that an event followed from
     missing integer,
     abandon_time bigint
   );

@@ -1,15 +1,15 @@
-// The rows of creations, of what followed, and of cases in one batch.
+// The rows of creations, and of cases about what followed, in one batch.
 import { Standing } from "../creation-rows.ts";
 import type { CaseSubject, CreationKey, CreationRow, CreationRows, FollowUpCases } from "../creations.ts";
 import type { Asking } from "./asking.ts";
 import { createKeyedRows } from "./keyed-rows.ts";
+import type { WorkingFollowUps } from "./working-follow-ups.ts";
 
 /** What this needs of the rows of the batch. */
 export interface CreationDeps {
   add(table: string, row: unknown): void;
   nextSeq(): number;
-  /** An event that the batch inserts. */
-  eventOf(seq: number): Record<string, unknown> | undefined;
+  followUps: Pick<WorkingFollowUps, "note" | "forget" | "noteOfEvent">;
   decisionId(seq: number): string;
 }
 
@@ -49,10 +49,8 @@ type CreationColumns = [Standing, number, number | null, number | null, number |
 const self = "gatehouse";
 
 /** Creates the rows, over what was read. */
-export function createWorkingCreations(asking: Asking, { add, nextSeq, eventOf, decisionId }: CreationDeps): WorkingCreations {
+export function createWorkingCreations(asking: Asking, { add, nextSeq, followUps, decisionId }: CreationDeps): WorkingCreations {
   const groups = createKeyedRows<Group>();
-  const followUps = new Map<number, Record<string, unknown> | undefined>();
-  const eventFollowUps = new Map<number, Record<string, unknown>>();
   const cases: CaseRow[] = [];
   const closed = new Set<number>();
   const openCounts = new Map<number, number>();
@@ -110,17 +108,10 @@ export function createWorkingCreations(asking: Asking, { add, nextSeq, eventOf, 
       if (index >= 0) reserved.splice(index, 1);
       else add("releasedNames", { app_id: appId, normalized_name: normalizedName, lapse_time: lapseMs, seq });
     },
-    note(decisionSeq, followUp, eventSeq, nowMs) {
-      followUps.set(decisionSeq, { decision_seq: decisionSeq, follow_up: followUp, event_seq: eventSeq, time: nowMs });
-    },
-    forget(decisionSeq) {
-      followUps.set(decisionSeq, undefined);
-    },
-    noteOfEvent(eventSeq, followUp, decisionSeq) {
-      const inserted = eventOf(eventSeq);
-      if (inserted === undefined) eventFollowUps.set(eventSeq, { seq: eventSeq, follow_up: followUp, decision_seq: decisionSeq });
-      else Object.assign(inserted, { follow_up: followUp, decision_seq: decisionSeq });
-    },
+    note: (decisionSeq, followUp, eventSeq, nowMs) => followUps.note(decisionSeq, [followUp, eventSeq, nowMs, null, null, null]),
+    forget: followUps.forget,
+    noteOfEvent: (eventSeq, followUp, decisionSeq) =>
+      followUps.noteOfEvent(eventSeq, { follow_up: followUp, decision_seq: decisionSeq, follow_up_parts: null }),
     decisionId,
   };
   const reserved: { app_id: number; normalized_name: string; lapse_time: number; seq: number }[] = [];
@@ -165,9 +156,6 @@ export function createWorkingCreations(asking: Asking, { add, nextSeq, eventOf, 
         removedCreations: all.flatMap((group) => [...group.removed.values()].map((row) => ({ ...of(group), ...row }))),
         creations: all.flatMap((group) => [...group.added.values()].map((row) => ({ ...of(group), ...row }))),
         reservedNames: reserved,
-        followUps: [...followUps.values()].filter((row) => row !== undefined),
-        forgottenFollowUps: [...followUps].filter(([, row]) => row === undefined).map(([seq]) => seq),
-        eventFollowUps: [...eventFollowUps.values()],
         cases,
         openCaseCounts: [...openCounts].map(([kind, more]) => ({ kind, more })),
       };

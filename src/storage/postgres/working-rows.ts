@@ -10,6 +10,9 @@ import { createUnderWay, type UnderWay } from "../under-way.ts";
 import type { Asking } from "./asking.ts";
 import { createKeyedRows } from "./keyed-rows.ts";
 import { createWorkingCreations, type WorkingCreations } from "./working-creations.ts";
+import { createWorkingFollowUps } from "./working-follow-ups.ts";
+import { createWorkingLogs, type WorkingLogs } from "./working-logs.ts";
+import { createWorkingParts, type WorkingParts } from "./working-parts.ts";
 
 /** A row as JSON has it, by the tables of `gatehouse_commit`. */
 export type Row = Record<string, unknown>;
@@ -25,7 +28,7 @@ export interface BatchRows {
 }
 
 /** The rows of a batch in one run of its writes. */
-export interface WorkingRows extends WorkingCreations {
+export interface WorkingRows extends WorkingCreations, WorkingParts, Pick<WorkingLogs, "insertDecision" | "insertEvent" | "eventSeq"> {
   asking: Asking;
   /** What decisions of the batch have taken and counted. */
   underWay: UnderWay;
@@ -38,9 +41,6 @@ export interface WorkingRows extends WorkingCreations {
   /** The decision that had the request_id before. */
   request(appId: number, requestId: string): { seq: number; digest: string } | undefined;
   keepRequest(appId: number, requestId: string, seq: number, digest: Uint8Array): void;
-  /** The number of the event with the digest. */
-  eventSeq(digest: string): number | undefined;
-  insertEvent(row: Row & { seq: number; digest: string }): void;
   account(appId: number, accountId: string): { row: CountedAccountRow; record: AccountRecord } | undefined;
   keepAccount(row: CountedAccountRow): void;
   /** What was said of an account's fields so far, in the order of the stamps. */
@@ -54,7 +54,7 @@ export interface WorkingRows extends WorkingCreations {
   count(key: { app_id: number; action: string; window_ms: number; key: string; start: number; first: number }): void;
   /** The app of a decision, and whether a fallback is known to have answered instead; undefined when there is no such decision. */
   decision(seq: number): { appId: number; isDegraded: boolean } | undefined;
-  markDegraded(row: { seq: number } & Row): void;
+  markDegraded(row: { seq: number; verdict: number; answer_time: number } & Row): void;
   /** Keeps what the shadow policy said of a decision; the first time counts. */
   keepShadow(row: { seq: number } & Row): void;
   /** All that was written. */
@@ -69,8 +69,6 @@ export function createWorkingRows(asking: Asking): WorkingRows {
   let isFixed = false;
   const tables: Record<string, unknown[]> = {};
   const requests = createKeyedRows<{ seq: number; digest: string }>();
-  const events = createKeyedRows<Row & { seq: number }>();
-  const eventsBySeq = new Map<number, Row>();
   const accounts = createKeyedRows<{ row: CountedAccountRow; record: AccountRecord }>();
   const changes = createKeyedRows<{ change: AccountChange; row: Row }[]>();
   const subscriptions = createKeyedRows<SubscriptionRecord & Row>();
@@ -78,7 +76,7 @@ export function createWorkingRows(asking: Asking): WorkingRows {
   const subscriptionCounts = createKeyedRows<{ app_id: number; subscriber: string; more: number }>();
   const messages = createKeyedRows<{ record: MessageRecord; place: Row }>();
   const counts = createKeyedRows<Row & { count: number }>();
-  const degraded = new Map<number, Row>();
+  const degraded = new Map<number, { verdict: number; answer_time: number }>();
   const shadows = new Map<number, Row>();
   const policies = new Set<string>();
 
@@ -92,18 +90,27 @@ export function createWorkingRows(asking: Asking): WorkingRows {
     used += 1;
     return position + used;
   };
-  const creations = createWorkingCreations(asking, {
-    add,
-    nextSeq,
-    eventOf: (seq) => eventsBySeq.get(seq),
-    decisionId(seq) {
-      if (seq > position) isFixed = true;
-      return formatSequenceId("dec", seq);
+  function decisionId(seq: number): string {
+    if (seq > position) isFixed = true;
+    return formatSequenceId("dec", seq);
+  }
+  const logs = createWorkingLogs(asking, add);
+  const followUps = createWorkingFollowUps(logs.eventOf);
+  const creations = createWorkingCreations(asking, { add, nextSeq, followUps, decisionId });
+  const parts = createWorkingParts(asking, {
+    ...logs,
+    followUps,
+    answerOf(seq) {
+      const answer = degraded.get(seq);
+      return answer && [answer.verdict, answer.answer_time];
     },
+    decisionId,
   });
 
   return {
+    ...logs,
     ...creations,
+    ...parts,
     asking,
     underWay: createUnderWay(),
     nextSeq,
@@ -117,17 +124,6 @@ export function createWorkingRows(asking: Asking): WorkingRows {
       return answer ? { seq: answer[0], digest: answer[1] } : undefined;
     },
     keepRequest: (appId, requestId, seq, digest) => requests.set({ seq, digest: digestHex(digest) }, appId, requestId),
-
-    eventSeq(digest) {
-      const known = events.get(digest);
-      if (known !== undefined) return known.seq;
-      return (asking.ask("eventByDigest", digest) as number | null | undefined) ?? undefined;
-    },
-    insertEvent(row) {
-      events.set(row, row.digest);
-      eventsBySeq.set(row.seq, row);
-      add("events", row);
-    },
 
     account(appId, accountId) {
       const known = accounts.get(appId, accountId);
@@ -201,6 +197,7 @@ export function createWorkingRows(asking: Asking): WorkingRows {
       const all: Record<string, readonly unknown[]> = {
         ...tables,
         ...creations.rows(),
+        ...followUps.rows(),
         policies: [...policies],
         shadow: [...shadows.values()],
         accounts: accounts.values().map(({ row }) => row),

@@ -1,23 +1,19 @@
 // The log of events in SQLite.
-
-import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { accountChange } from "../account-change.ts";
 import { happenedValues } from "../creation-happened.ts";
 import { encodeDecision } from "../decision-codec.ts";
 import { encodeEvent } from "../event-codec.ts";
 import { type EventRow, eventOf, selectEvent } from "../event-rows.ts";
-import { thingsOfSubscribers } from "../follow-up-parts.ts";
 import { followedUpOf, seqOf } from "../followed-up.ts";
 import { messageChange } from "../message-change.ts";
-import { messageDigest } from "../message-digest.ts";
 import { digestHex } from "../message-json.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
+import { happenedParts } from "../parts-happened.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
-import type { AppendedEvent, Events, FollowUpRules, NewEvent, StoredFacts } from "../storage.ts";
+import type { AppendedEvent, Events, NewEvent, StoredFacts } from "../storage.ts";
 import { subscriptionChange } from "../subscription-change.ts";
 import { valuesOfDecision } from "./decision-rows.ts";
 import type { Reader } from "./reader.ts";
-import type { HappenedParts } from "./write-part-follow-ups.ts";
 import type { Writer } from "./writer.ts";
 import type { WriteArguments, WriteResult } from "./writes.ts";
 
@@ -70,29 +66,6 @@ export function createEvents(reader: Reader, writer: Writer, factsAt: (nowMs: nu
       return pageOf(rows, page.size, eventOf, (row) => String(row.seq));
     },
   };
-}
-
-/** What added subscribers, or a sent message, are joined by; undefined for other events. */
-function happenedParts(
-  { event }: Event,
-  digest: Uint8Array,
-  eventMs: number,
-  nowMs: number,
-  rules: FollowUpRules,
-): HappenedParts | undefined {
-  const rest = { eventMs, digest: digestHex(digest), isLate: eventMs < nowMs - rules.followUpMs, rules };
-  switch (event.case) {
-    case "subscribersAdded": {
-      const { subscribers, operator } = event.value;
-      return { kind: "addSubscribers", things: thingsOfSubscribers(subscribers), user: operator || null, ...rest };
-    }
-    case "messageSent": {
-      const { elements, customData } = event.value;
-      return { kind: "sendMessage", things: [messageDigest(elements, customData)], user: null, ...rest };
-    }
-    default:
-      return undefined;
-  }
 }
 
 function appendedOf(result: WriteResult<"appendEvent">): AppendedEvent {

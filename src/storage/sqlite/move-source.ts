@@ -9,7 +9,7 @@ import { beginReading, createMovedReader } from "./moved-reader.ts";
 import { demandComplete } from "./moving-mark.ts";
 import { selectHighest } from "./sequence.ts";
 
-/** Events change when they are joined with decisions, for which both must be among the creations. */
+/** Events of creations change when they are joined with decisions, for which both must be among the creations. */
 const selectChangesFrom = `SELECT coalesce((SELECT min(min(seq, coalesce(event_seq, seq))) FROM creations), (${selectHighest}) + 1)`;
 
 /**

@@ -6,7 +6,7 @@ import type { FollowUpRules } from "../storage.ts";
 import type { PolicyIds } from "./policy-ids.ts";
 import type { Sequence } from "./sequence.ts";
 import type { Counts } from "./write-counts.ts";
-import type { PartFollowUps } from "./write-part-follow-ups.ts";
+import type { PreparedPartFollowUps } from "./write-part-follow-ups.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { CountValues, DecisionValues, WriteOperations } from "./writes.ts";
 
@@ -41,7 +41,7 @@ export function decisionAppender(
   sequence: Sequence,
   insertDecision: InsertDecision,
   creations: Creations,
-  parts: PartFollowUps,
+  parts: Pick<PreparedPartFollowUps, "ask">,
   counts: Counts,
 ): WriteOperations["appendDecision"] {
   const findByRequest = db.prepare("SELECT seq FROM decisions WHERE app_id = ? AND request_id = ?").pluck();
@@ -80,7 +80,11 @@ export function shadowAppender(db: Database, policyIds: PolicyIds): WriteOperati
 }
 
 /** Prepares the marking of decisions that a fallback answered for. */
-export function degradedMarker(db: Database, creations: Creations, parts: PartFollowUps): WriteOperations["markDegraded"] {
+export function degradedMarker(
+  db: Database,
+  creations: Creations,
+  parts: Pick<PreparedPartFollowUps, "answer">,
+): WriteOperations["markDegraded"] {
   const insert = db.prepare(
     "INSERT INTO degraded_answers (seq, cause, verdict, code, answer_time) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );

@@ -4,13 +4,13 @@ import type { AccountChange } from "../account-merge.ts";
 import type { HappenedValues } from "../creation-rows.ts";
 import type { Creations, EventJoin } from "../creations.ts";
 import type { MessageChange } from "../message-merge.ts";
+import type { HappenedParts, PartFollowUps } from "../part-follow-ups.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
 import type { SubscriptionChange } from "../subscription-merge.ts";
 import type { Sequence } from "./sequence.ts";
 import { prepareAccounts } from "./write-accounts.ts";
 import type { InsertDecision } from "./write-decisions.ts";
 import { prepareMessages } from "./write-messages.ts";
-import type { HappenedParts, PartFollowUps } from "./write-part-follow-ups.ts";
 import { prepareSubscriptions } from "./write-subscriptions.ts";
 import type { UserSegments } from "./write-user-segments.ts";
 import type { DecisionValues, WriteOperations } from "./writes.ts";
@@ -24,7 +24,7 @@ export function eventAppender(
   sequence: Sequence,
   insertDecision: InsertDecision,
   creations: Creations,
-  parts: PartFollowUps,
+  parts: Pick<PartFollowUps, "join">,
   userSegments: UserSegments,
 ): WriteOperations["appendEvent"] {
   const insert = db.prepare(

@@ -3,6 +3,7 @@
 import type { Database } from "better-sqlite3";
 import { Standing } from "../creation-rows.ts";
 import { abandoned, bypass } from "../creations.ts";
+import { isPast } from "../is-past.ts";
 import type { WriteArguments } from "./writes.ts";
 
 /** How many rows of each log are looked at in one write: some milliseconds of work. */
@@ -114,9 +115,4 @@ function walk<Row extends LogRow>(
     to = row.seq;
   }
   return { to, isDone: rows.length < rowsPerStep };
-}
-
-/** Whether a span of time has gone by since; a time far ahead is from a clock that was set back, and nothing waits for it. */
-export function isPast(timeMs: number, spanMs: number, nowMs: number): boolean {
-  return timeMs <= nowMs - spanMs || timeMs > nowMs + spanMs;
 }

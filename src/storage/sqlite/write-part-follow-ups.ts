@@ -1,219 +1,43 @@
-// How subscriptions and messages are joined: what was asked is found in the log of decisions when its event comes, so that a decision leaves nothing
-// to be kept for that. Runs in the writer thread, inside the transaction of a batch.
+// How subscriptions and messages are joined in SQLite. Runs in the writer thread, inside the transaction of a batch.
 import type { Database } from "better-sqlite3";
-import type { CaseKind } from "../../../gen/gatehouse/v1/case_service_pb.ts";
-import type { EventJoin, FollowedUpValues, FollowUpCases } from "../creations.ts";
-import { type AskedDecision, clockSlackMs, type FollowingEvent, joinFollowUps } from "../follow-up-join.ts";
-import { bypassed, confirmed, leaked, type PartState, unknown, wholeOfEvent } from "../follow-up-parts.ts";
+import type { FollowedUpValues, FollowUpCases } from "../creations.ts";
+import { clockSlackMs } from "../follow-up-join.ts";
+import { createPartFollowUps, type PartFollowUps } from "../part-follow-ups.ts";
 import { formatSequenceId } from "../sequence-ids.ts";
 import type { FollowUpRules } from "../storage.ts";
-import { type FoundDecisions, type PartedDecision, preparePartedDecisions } from "./parted-decisions.ts";
-import { type PartedEvent, partsColumn, preparePartedEvents } from "./parted-events.ts";
 import { createRecentEvents } from "./recent-events.ts";
-
-const leak: typeof CaseKind.LEAK = 1;
-const bypass: typeof CaseKind.BYPASS = 2;
-
-/** What the writer thread is sent of an event that can follow from decisions: all of PartedEvent that only the event itself says. */
-export interface HappenedParts extends Pick<PartedEvent, "kind" | "things" | "eventMs" | "digest" | "user"> {
-  /** It came so late that what it follows from may be forgotten. */
-  isLate: boolean;
-  rules: FollowUpRules;
-}
+import { preparePartedDecisions } from "./write-parted-decisions.ts";
+import { preparePartedEvents } from "./write-parted-events.ts";
 
 /** Joins subscriptions and messages. */
-export interface PartFollowUps {
-  /** Finds what an event follows from. Nothing is written before `settle`. */
-  join(seq: number, appId: number, accountId: string, happened: HappenedParts, nowMs: number): EventJoin;
+export interface PreparedPartFollowUps extends Omit<PartFollowUps, "ask"> {
   /** Joins a decision that was just written with events that came before it. `rules` are JSON, which is seldom read. */
   ask(seq: number, appId: number, accountId: string, askMs: number, rules: string, nowMs: number): FollowedUpValues;
-  /** Joins anew after it became known what a fallback has answered instead of a decision. */
-  answer(seq: number, rules: FollowUpRules, nowMs: number): FollowedUpValues;
-}
-
-/** First so many of the latest decisions on an account are looked at, and when they do not settle it, so many. */
-const fewDecisions = 32;
-const manyDecisions = 256;
-
-/** Decisions and events that are being joined, each once, and what of them is about each thing. */
-interface Scope {
-  rules: FollowUpRules;
-  nowMs: number;
-  decisions: Map<number, PartedDecision>;
-  events: Map<number, PartedEvent>;
-  byThing: Map<string, Joinable>;
-}
-
-/** What of decisions and events is about one thing. */
-interface Joinable {
-  asked: AskedPart[];
-  happened: HappenedPart[];
-}
-
-interface AskedPart extends AskedDecision {
-  decision: PartedDecision;
-  index: number;
-}
-
-interface HappenedPart extends FollowingEvent {
-  event: PartedEvent;
-  place: number;
 }
 
 /** Prepares the joining of subscriptions and messages. */
-export function preparePartFollowUps(db: Database, cases: FollowUpCases): PartFollowUps {
-  const kept = preparePartedDecisions(db);
-  const happenings = preparePartedEvents(db);
+export function preparePartFollowUps(db: Database, cases: FollowUpCases): PreparedPartFollowUps {
   const recent = createRecentEvents(db);
-
-  function findDecisions(event: PartedEvent, fromMs: number, reservationMs: number): FoundDecisions {
-    const { appId, accountId, kind, things } = event;
-    const few = kept.find(appId, accountId, kind, things, fromMs, fewDecisions);
-    if (few.isWhole) return few;
-    const settled = new Set(few.decisions.flatMap((decision) => thingsStandingAt(decision, event.eventMs, reservationMs)));
-    if (things.every((thing) => settled.has(thing))) return few;
-    return kept.find(appId, accountId, kind, things, fromMs, manyDecisions);
-  }
-
-  /** Takes in events, and decisions with the events that they are joined with. A decision of which such an event is not kept any more stays out. */
-  function gather(scope: Scope, events: readonly PartedEvent[], decisions: readonly PartedDecision[]): void {
-    for (const event of events) takeIn(scope, event);
-    for (const decision of decisions) {
-      const parts = decision.parts.filter(({ thing }) => scope.byThing.has(thing));
-      const joined = parts.flatMap(({ index }) => decision.joined.get(index)?.eventSeq ?? []);
-      const others = [...new Set(joined)].filter((seq) => !scope.events.has(seq)).map(happenings.get);
-      if (others.includes(undefined)) continue;
-      for (const event of others) if (event !== undefined) takeIn(scope, event);
-      scope.decisions.set(decision.seq, decision);
-      const { seq, askMs, standsFromMs } = decision;
-      for (const { thing, index, isAllowed } of parts) {
-        const lapseMs = isAllowed ? standsFromMs + scope.rules.reservationMs : null;
-        scope.byThing.get(thing)?.asked.push({ seq, askMs, lapseMs, decision, index });
-      }
-    }
-  }
-
-  function takeIn({ events, byThing }: Scope, event: PartedEvent): void {
-    if (events.has(event.seq)) return;
-    events.set(event.seq, event);
-    // Of two events of one moment the digest decides.
-    const { eventMs, digest: accountId } = event;
-    for (const [place, thing] of event.things.entries()) byThing.get(thing)?.happened.push({ eventMs, accountId, event, place });
-  }
-
-  function joinAll({ rules, nowMs, byThing }: Scope): void {
-    for (const { asked, happened } of byThing.values()) {
-      const joins = joinFollowUps(asked, happened, rules.followUpMs);
-      const before = new Map(asked.map((one) => [one, one.decision.joined.get(one.index)]));
-      for (const { decision, index } of asked) decision.joined.delete(index);
-      for (const [{ event, place }, one] of joins) {
-        if (one === undefined) {
-          // What could not be told is still not known.
-          if (event.states[place]?.[0] !== unknown) event.states[place] = [bypassed, 0];
-          continue;
-        }
-        const known = before.get(one);
-        one.decision.joined.set(one.index, known?.eventSeq === event.seq ? known : { eventSeq: event.seq, timeMs: nowMs });
-        event.states[place] = [one.lapseMs === null ? leaked : confirmed, one.seq];
-      }
-      for (const [{ decision, index, lapseMs }, known] of before) {
-        const isFreed = known !== undefined && !decision.joined.has(index);
-        if (isFreed && lapseMs !== null && lapseMs <= nowMs) decision.abandonMs ??= nowMs;
-      }
-    }
-  }
-
-  function settle({ rules, nowMs, decisions, events }: Scope): FollowedUpValues {
-    for (const decision of decisions.values()) kept.write(decision);
-    const followedUp: FollowedUpValues = [];
-    for (const event of events.values()) {
-      const known = settleEvent(event, rules, nowMs);
-      if (event.written === undefined) followedUp.unshift(...known);
-      else followedUp.push(...known);
-    }
-    return followedUp;
-  }
-
-  /** Writes what an event follows from, when that is another thing than before. */
-  function settleEvent(event: PartedEvent, { messageBypassCases }: FollowUpRules, nowMs: number): FollowedUpValues {
-    const { seq, appId, accountId, kind, user, states, written } = event;
-    const whole = wholeOfEvent(states);
-    const [followUp, decisionSeq] = whole;
-    const parts = partsColumn(states);
-    const isAnother = written === undefined || written.whole[0] !== followUp || written.whole[1] !== decisionSeq;
-    // The whole of a new event is written with it.
-    if (written === undefined ? parts !== null : isAnother || written.parts !== parts) happenings.write(seq, whole, parts);
-    if (!isAnother || followUp === unknown) return [];
-    if (written !== undefined) closeCaseOf(seq, written.whole, decisionSeq, nowMs);
-    const opens = followUp === leaked || (followUp === bypassed && (kind === "addSubscribers" || messageBypassCases));
-    const caseKind = followUp === leaked ? leak : bypass;
-    const subject = { appId, kind: caseKind, decisionSeq: decisionSeq || null, eventSeq: seq, accountId, user };
-    return [followUp, seq, decisionSeq, opens ? cases.open(subject, nowMs) : 0];
-  }
-
-  /** Closes what was opened about an event as it was joined before. */
-  function closeCaseOf(seq: number, [followUp]: PartState, decisionSeq: number, nowMs: number): void {
-    if (followUp !== leaked && followUp !== bypassed) return;
-    const found = decisionSeq === 0 ? "no decision" : formatSequenceId("dec", decisionSeq);
-    cases.closeOfEvent(followUp === leaked ? leak : bypass, seq, `The event follows from ${found}, as became known later.`, nowMs);
-  }
-
-  /** Joins anew all that is known of some things on the account of a decision. */
-  function joinAnew(decision: PartedDecision, things: readonly string[], rules: FollowUpRules, nowMs: number): FollowedUpValues {
-    const { appId, accountId, kind } = decision;
-    const events = things.flatMap((thing) => happenings.find(appId, accountId, kind, thing));
-    const scope = scopeOf(things, rules, nowMs);
-    const fromMs = Math.min(...events.map(({ eventMs }) => eventMs)) - rules.followUpMs - clockSlackMs;
-    const found = events.length === 0 ? [] : kept.find(appId, accountId, kind, things, fromMs, manyDecisions).decisions;
-    gather(scope, events, [...found.filter(({ seq }) => seq !== decision.seq), decision]);
-    joinAll(scope);
-    if (!scope.decisions.has(decision.seq)) kept.write(decision);
-    return settle(scope);
-  }
-
+  const decisions = preparePartedDecisions(db);
+  const { isAddedSince, ...events } = preparePartedEvents(db);
+  const parts = createPartFollowUps({ ...decisions, ...events, decisionId: (seq) => formatSequenceId("dec", seq) }, cases);
   return {
-    join(seq, appId, accountId, { isLate, rules, ...happened }, nowMs) {
+    join(seq, appId, accountId, happened, nowMs) {
       recent.note(appId, accountId, happened.eventMs);
-      const event: PartedEvent = { ...happened, seq, appId, accountId, states: [], written: undefined };
-      const fromMs = event.eventMs - rules.followUpMs - clockSlackMs;
-      const { decisions, isWhole } = findDecisions(event, fromMs, rules.reservationMs);
-      // Where not all was looked at, or may be kept, what is not found may have been asked all the same.
-      const untold: PartState = [isLate || !isWhole ? unknown : bypassed, 0];
-      event.states = event.things.map(() => untold);
-      const scope = scopeOf(event.things, rules, nowMs);
-      gather(scope, [event], decisions);
-      joinAll(scope);
-      const [followUp, decisionSeq] = wholeOfEvent(event.states);
-      return { followUp: followUp || null, decisionSeq: decisionSeq || null, settle: () => settle(scope) };
+      return parts.join(seq, appId, accountId, happened, nowMs);
     },
 
-    ask(seq, appId, accountId, askMs, rulesJson, nowMs) {
+    ask(seq, appId, accountId, askMs, rules, nowMs) {
       const sinceMs = askMs - clockSlackMs;
       if (!recent.mayHaveSince(appId, accountId, sinceMs)) return [];
-      const decision = kept.get(seq);
+      const decision = decisions.decision(seq);
       if (decision === undefined) return [];
       const things = decision.parts
         .map(({ thing }) => thing)
-        .filter((thing) => decision.kind === "sendMessage" || happenings.isAddedSince(appId, accountId, thing, sinceMs));
-      return things.length === 0 ? [] : joinAnew(decision, things, JSON.parse(rulesJson) as FollowUpRules, nowMs);
+        .filter((thing) => decision.kind === "sendMessage" || isAddedSince(appId, accountId, thing, sinceMs));
+      return things.length === 0 ? [] : parts.ask(decision, things, JSON.parse(rules) as FollowUpRules, nowMs);
     },
 
-    answer(seq, rules, nowMs) {
-      const decision = kept.get(seq);
-      if (decision === undefined) return [];
-      const things = new Set([...decision.parts, ...kept.partsAsDecided(seq)].map(({ thing }) => thing));
-      return joinAnew(decision, [...things], rules, nowMs);
-    },
+    answer: parts.answer,
   };
-}
-
-function scopeOf(things: readonly string[], rules: FollowUpRules, nowMs: number): Scope {
-  const byThing = new Map(things.map((thing): [string, Joinable] => [thing, { asked: [], happened: [] }]));
-  return { rules, nowMs, decisions: new Map(), events: new Map(), byThing };
-}
-
-/** What of a decision was allowed, stands at this time, and is joined with no event yet. */
-function thingsStandingAt({ parts, joined, askMs, standsFromMs }: PartedDecision, eventMs: number, reservationMs: number): string[] {
-  if (askMs > eventMs + clockSlackMs || standsFromMs + reservationMs <= eventMs) return [];
-  return parts.flatMap(({ thing, index, isAllowed }) => (isAllowed && !joined.has(index) ? [thing] : []));
 }

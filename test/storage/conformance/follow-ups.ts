@@ -7,7 +7,19 @@ import { type Decision, DegradedCause, Verdict } from "../../../gen/gatehouse/v1
 import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
 import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { Store } from "../../../src/storage/storage.ts";
-import { appId, askedFor, baseMs, confusableIds, createdEvent, followUpMs, roomOf, sampleDecision, sampleEvent } from "../samples.ts";
+import {
+  appId,
+  askedFor,
+  baseMs,
+  confusableIds,
+  createdEvent,
+  digestOf,
+  followUpMs,
+  followUpRules,
+  roomOf,
+  sampleDecision,
+  sampleEvent,
+} from "../samples.ts";
 import { append, appendEvent, eachWithStore, factsAt, follow, type OpenStore, walk } from "./opened-store.ts";
 
 const sweep = { reservationMs: 1000, keepMs: 10_000 };
@@ -47,6 +59,16 @@ export function followUpsConformance(open: OpenStore): void {
       expect(followedUp).toEqual([{ followUp: FollowUp.BYPASSED, eventId, caseId: opened?.caseId }]);
       expect(opened).toMatchObject({ kind: CaseKind.BYPASS, decisionId: "", eventId, accountId: "a", user: "ann" });
       expect(await eventsOf(store, "a")).toMatchObject([{ followUp: FollowUp.BYPASSED, decisionId: "" }]);
+    });
+
+    it("of a creation are what they are, also where the caller says how subscriptions and messages are followed up", async () => {
+      const { store } = current();
+      const action = { case: "createAccount", value: { operator: "ann", owner: "ann", name: "News" } } as const;
+      const decisionId = await append(store, sampleDecision({ action }), { creation: roomOf("ann", "News"), followUp: followUpRules });
+      expect(await factsAt(store, baseMs, (facts) => facts.liveAccounts(appId, "ann"))).toBe(1);
+      const event = created("a", 5);
+      const handling = { followUpMs, followUp: followUpRules };
+      expect((await store.appendEvent(event, digestOf(event), baseMs, handling)).followedUp).toMatchObject([{ decisionId }]);
     });
 
     it("change nothing when an event with the same digest comes again", async () => {

@@ -93,6 +93,14 @@ export function messageFollowUpsConformance(open: OpenStore): void {
       expect(await casesOf(store)).toEqual([[CaseKind.LEAK, CaseState.OPEN, ""]]);
     });
 
+    it("are mended by a decision that is recorded after an event without a time of its own, by when that was received", async () => {
+      const { store } = current();
+      const { eventId } = await follow(store, messageEvent("a", "k", undefined, "hello"));
+      await follow(store, messageEvent("a", "k2", undefined, "another"));
+      const decisionId = await say(store, "hello");
+      expect(await store.getDecision(decisionId)).toMatchObject({ followUp: FollowUp.CONFIRMED, followUpEventId: eventId });
+    });
+
     it("that a rule would have rewritten, and a fallback let pass, are confirmed as they came", async () => {
       const { store } = current();
       const decisionId = await say(store, "hello", { rewritten: "h****" });

@@ -14,23 +14,28 @@ export function partFollowUpsConformance(open: OpenStore): void {
   describe("follow-ups of subscribers and messages", () => {
     const current = eachWithStore(open);
 
-    it("end the same in whatever order and number decisions and events come", async () => {
-      const { store } = current();
+    it("end the same in whatever order and number decisions and events come, one after another or all at once", async () => {
+      const { store, openAnother } = current();
+      // Where a store can be open more than once, what comes at once comes to different ones.
+      const another = (await openAnother?.()) ?? store;
       let run = 0;
       await fc.assert(
         fc.asyncProperty(shuffled(), async ({ things, orders }) => {
           const ends: unknown[] = [];
-          for (const order of orders) {
+          for (const [order, isAtOnce] of orders.flatMap((order) => [[order, false] as const, [order, true] as const])) {
             run += 1;
             const account = `account ${run}`;
             const decisionIds = new Map<string, number>();
-            for (const index of order) {
+            const tell = async (index: number, place: number) => {
               const thing = things[index];
-              if (thing === undefined) continue;
+              if (thing === undefined) return;
+              const at = isAtOnce && place % 2 === 1 ? another : store;
               const decision = decisionOf(thing, account);
-              if (decision === undefined) await follow(store, eventOf(thing, account));
-              else if (![...decisionIds.values()].includes(index)) decisionIds.set(await append(store, decision), index);
-            }
+              if (decision === undefined) await follow(at, eventOf(thing, account));
+              else if (order.indexOf(index) === place) decisionIds.set(await append(at, decision), index);
+            };
+            if (isAtOnce) await Promise.all(order.map(tell));
+            else for (const [place, index] of order.entries()) await tell(index, place);
             while (!(await store.sweepFollowUps(baseMs + 60_000, sweep)).done);
             ends.push(await endOf(store, account, decisionIds));
           }

@@ -1,7 +1,11 @@
 // What the contract says of several processes over the same data: stores that are open at the same time stand for them.
 import { describe, expect, it, vi } from "vitest";
+import { CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
 import { Verdict } from "../../../gen/gatehouse/v1/decision_pb.ts";
+import type { Event } from "../../../gen/gatehouse/v1/event_pb.ts";
+import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
 import type { FeedChange, Store } from "../../../src/storage/storage.ts";
+import { added as addedEvent, ask, follow as followParts, say } from "../parts.ts";
 import {
   appId,
   baseMs,
@@ -115,6 +119,68 @@ export function replicasConformance(open: OpenStore): void {
       expect(results.map(({ followedUp }) => followedUp?.[0]?.decisionId)).toEqual(decisions);
     });
 
+    it("join subscriptions and messages that were asked at one and have happened at another, each with one", async () => {
+      const [first, second, third] = await openThree();
+      const subscribers = Array.from({ length: 20 }, (_, index) => `u${index}`);
+      const asked = await Promise.all(subscribers.map((subscriber, index) => ask(index % 2 ? first : third, [subscriber])));
+      const said = await Promise.all(subscribers.map((text, index) => say(index % 2 ? first : third, text)));
+      const [added, sent] = await Promise.all([
+        Promise.all(subscribers.map((subscriber) => outcomeOf(second, addedEvent([subscriber], 5)))),
+        Promise.all(subscribers.map((text, index) => outcomeOf(index % 2 ? second : third, messageEvent("a", text, baseMs + 5, text)))),
+      ]);
+      expect(added).toEqual(asked.map((decisionId) => [FollowUp.CONFIRMED, decisionId]));
+      expect(sent).toEqual(said.map((decisionId) => [FollowUp.CONFIRMED, decisionId]));
+      // What is said to have happened once more has nothing left to follow from, whoever hears of it.
+      const again = await Promise.all([first, second, third].map((store, index) => outcomeOf(store, addedEvent(["u0"], 6 + index))));
+      expect(again).toEqual(again.map(() => [FollowUp.BYPASSED, undefined]));
+    });
+
+    it("join a decision with one of the events about it that several hear of at the same time as it is made", async () => {
+      const stores = await openThree();
+      for (let round = 0; round < 15; round += 1) {
+        const account = `account ${round}`;
+        const [decisionId] = await Promise.all([
+          ask(stores[round % 3] ?? stores[0], ["s"], { account }),
+          ...stores.map((store, index) => outcomeOf(store, addedEvent(["s"], 5 + index, account))),
+        ]);
+        const events = (await stores[1].listAccountEvents(appId, account, { size: 10 })).items;
+        const inTime = events.toSorted((a, b) => (a.eventTime?.nanos ?? 0) - (b.eventTime?.nanos ?? 0));
+        expect(inTime.map((event) => [event.followUp, event.decisionId])).toEqual([
+          [FollowUp.CONFIRMED, decisionId],
+          [FollowUp.BYPASSED, ""],
+          [FollowUp.BYPASSED, ""],
+        ]);
+        const open = (await stores[2].listCases({ accountId: account, state: CaseState.OPEN }, { size: 10 })).items;
+        expect(new Set(open.map(({ eventId }) => eventId))).toEqual(new Set(inTime.slice(1).map(({ eventId }) => eventId)));
+        expect(await stores[0].getDecision(decisionId)).toMatchObject({ followUpEventId: inTime[0]?.eventId });
+      }
+    });
+
+    it("name the right decisions and events, whatever others commit meanwhile on other accounts", async () => {
+      const stores = await openThree();
+      const onAccounts = <T>(tell: (store: Store, account: string) => Promise<T>) =>
+        Promise.all(Array.from({ length: 45 }, (_, index) => tell(stores[index % 3] ?? stores[0], `account ${index}`)));
+      const joined = await onAccounts(async (store, account) => {
+        const asked = [ask(store, ["s"], { account }), ask(store, ["t"], { account })];
+        const { eventId } = await followParts(store, addedEvent(["s", "t", "u"], 6, account));
+        return { account, eventId, decisionIds: await Promise.all(asked) };
+      });
+      for (const { account, eventId, decisionIds } of joined) {
+        const [event] = (await stores[0].listAccountEvents(appId, account, { size: 1 })).items;
+        expect(event?.subscriberFollowUps.map(({ decisionId }) => decisionId)).toEqual([...decisionIds, ""]);
+        const decisions = await Promise.all(decisionIds.map((id) => stores[1].getDecision(id)));
+        const events = decisions.map((decision) => decision?.subscriberFollowUps.map((known) => known.eventId));
+        expect(events).toEqual([[eventId], [eventId]]);
+      }
+      // The reason for which a case is closed names the decision that has proved it wrong.
+      await onAccounts((store, account) => followParts(store, addedEvent(["v"], 7, account)));
+      const mended = await onAccounts(async (store, account) => ({ account, decisionId: await ask(store, ["v"], { account }) }));
+      for (const { account, decisionId } of mended) {
+        const { items } = await stores[2].listCases({ accountId: account, state: CaseState.CLOSED }, { size: 10 });
+        expect(items.map(({ closeReason }) => closeReason)).toEqual([`The event follows from ${decisionId}, as became known later.`]);
+      }
+    });
+
     it("know what another has committed with the very next question: entries, accounts, and where the pointers point", async () => {
       const [first, second] = await openThree();
       await makeLists(first, "staff");
@@ -196,4 +262,10 @@ export function replicasConformance(open: OpenStore): void {
       expect(await third.latestPosition()).toBe(2);
     });
   });
+}
+
+/** What is known of an event about subscribers or a message, and the decision that it follows from. */
+async function outcomeOf(store: Store, event: Event): Promise<[FollowUp | undefined, string | undefined]> {
+  const { followedUp } = await followParts(store, event);
+  return [followedUp?.[0]?.followUp, followedUp?.[0]?.decisionId];
 }

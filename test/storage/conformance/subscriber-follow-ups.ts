@@ -204,6 +204,25 @@ export function subscriberFollowUpsConformance(open: OpenStore): void {
       expect(await outcome(store, added(["u"], 5))).toBe(FollowUp.LEAKED);
     });
 
+    it("go by what a fallback answered when that and the events become known at once", async () => {
+      const { store } = current();
+      const allowed = { cause: DegradedCause.DEADLINE, verdict: Verdict.ALLOW, code: 0, answerTimeMs: baseMs + 900 };
+      for (let round = 0; round < 20; round += 1) {
+        const account = `account ${round}`;
+        const decisionId = await ask(store, ["s", "t"], { account, refused: ["t"] });
+        await Promise.all([
+          follow(store, added(["s"], 5, account)),
+          store.markDegraded(decisionId, allowed, undefined, followUpRules),
+          follow(store, added(["t"], 6, account)),
+        ]);
+        const { followUp, subscriberFollowUps = [] } = (await store.getDecision(decisionId)) ?? {};
+        expect(followUp).toBe(FollowUp.CONFIRMED);
+        expect(subscriberFollowUps.map((known) => known.followUp)).toEqual([FollowUp.CONFIRMED, FollowUp.CONFIRMED]);
+        expect((await eventsOf(store, account)).map((event) => event.followUp)).toEqual([FollowUp.CONFIRMED, FollowUp.CONFIRMED]);
+      }
+      expect((await store.listCases({ state: CaseState.OPEN }, { size: 1 })).items).toEqual([]);
+    });
+
     it("of an allow are abandoned once it has lapsed for those of whom no event came, and confirmed by one that comes late", async () => {
       const { store } = current();
       const [half, whole] = [await ask(store, ["s", "t"]), await ask(store, ["u", "v"], { refused: ["v"] })];

@@ -1,11 +1,14 @@
 // How the tables are made, and what is said of them elsewhere.
 import pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { FollowUp } from "../../../gen/gatehouse/v1/follow_up_pb.ts";
+import { migrate, migrations } from "../../../src/storage/postgres/migrations.ts";
 import { openPostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
 import { otherTexts, tableTexts } from "../../../src/storage/postgres/table-texts.ts";
 import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append } from "../conformance/opened-store.ts";
-import { sampleDecision } from "../samples.ts";
+import { ask, none, sweep } from "../parts.ts";
+import { baseMs, sampleDecision } from "../samples.ts";
 
 let server: PostgresServer;
 
@@ -17,14 +20,18 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    return (await client.query(sql)).rows;
+    return await use(client);
   } finally {
     await client.end();
   }
+}
+
+async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  return withClient(url, async (client) => (await client.query(sql)).rows as Record<string, unknown>[]);
 }
 
 it("are made once, however many processes begin at the same time", async () => {
@@ -33,6 +40,24 @@ it("are made once, however many processes begin at the same time", async () => {
   await Promise.all(stores.map((store) => append(store, sampleDecision())));
   expect(await stores[0]?.latestPosition()).toBe(5);
   for (const store of stores) await store.close();
+});
+
+it("are brought up to date, and what was decided before subscriptions were followed up is not taken for abandoned", async () => {
+  const url = await server.takeDatabase();
+  const older = migrations.slice(0, 3);
+  await withClient(url, (client) => migrate(client, older));
+  await query(
+    url,
+    `INSERT INTO decisions (seq, app_id, account_id, verdict, decide_time, is_plain, body)
+       VALUES (1, 1400000000, 'a', 1, ${baseMs}, true, '{"addSubscribers":{"accountId":"a","subscribers":["s"]}}');
+     UPDATE log_head SET position = 1`,
+  );
+  const store = await openPostgresStore({ url });
+  const after = await ask(store, ["t"]);
+  expect((await store.sweepFollowUps(baseMs + sweep.reservationMs, sweep)).abandoned).toEqual({ ...none, addSubscribers: 1 });
+  const { items } = await store.listDecisions({ followUp: FollowUp.ABANDONED }, { size: 10 });
+  expect(items.map(({ decisionId }) => decisionId)).toEqual([after]);
+  await store.close();
 });
 
 it("are not touched by a program that knows fewer steps than there are", async () => {

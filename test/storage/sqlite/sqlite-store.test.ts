@@ -12,7 +12,7 @@ import { nextTurn } from "../../../src/storage/sqlite/next-turn.ts";
 import { openSqliteStore } from "../../../src/storage/sqlite/sqlite-store.ts";
 import type { Store } from "../../../src/storage/storage.ts";
 import { append, appendEvent, expectReason, factsAt, follow, makeLists, type OpenStore, walk } from "../conformance/opened-store.ts";
-import { followedPartsConformance, storeConformance } from "../conformance.ts";
+import { storeConformance } from "../conformance.ts";
 import {
   appId,
   baseMs,
@@ -68,7 +68,6 @@ const openForConformance: OpenStore = async () => {
 };
 
 storeConformance("SQLite", openForConformance);
-followedPartsConformance("SQLite", openForConformance);
 
 describe("the store in SQLite", () => {
   beforeEach(() => {
