@@ -48,12 +48,16 @@ interface AnyCall {
   readonly cancelled: boolean;
   getDeadline(): Date | number;
   once(event: "cancelled", listener: () => void): unknown;
+  off(event: "cancelled", listener: () => void): unknown;
 }
 
 function unaryHandler(localDoor: Transport, method: DescMethodUnary, statusOf: StatusOf): handleUnaryCall<Buffer, Buffer> {
   const answer = async (call: AnyCall, request: Buffer) => {
     const message = decode(method.input, request);
-    const { message: answered } = await localDoor.unary(method, signalOf(call), timeoutOf(call), headerOf(call), message);
+    const caller = watchCaller(call);
+    const { message: answered } = await localDoor.unary(method, caller.signal, timeoutOf(call), headerOf(call), message);
+    // grpc-js says of every call that it is cancelled when it is over; to abort each that has been answered would cost more than reading its request.
+    caller.stop();
     return encode(method.output, answered);
   };
   return (call, callback) => {
@@ -71,7 +75,7 @@ function clientStreamingHandler(
 ): handleClientStreamingCall<Buffer, Buffer> {
   const answer = async (call: AnyCall & Readable) => {
     const requests = decodeEach(method.input, messagesOf(call));
-    const { message } = await localDoor.stream(method, signalOf(call), timeoutOf(call), headerOf(call), requests);
+    const { message } = await localDoor.stream(method, watchCaller(call).signal, timeoutOf(call), headerOf(call), requests);
     let only: Buffer | undefined;
     for await (const answered of message) only = encode(method.output, answered);
     return only;
@@ -93,7 +97,7 @@ function answerStreamingHandler(
     const pump = async () => {
       const incoming = "request" in call ? once(call.request) : messagesOf(call);
       const requests = decodeEach(method.input, incoming);
-      const { message } = await localDoor.stream(method, signalOf(call), timeoutOf(call), headerOf(call), requests);
+      const { message } = await localDoor.stream(method, watchCaller(call).signal, timeoutOf(call), headerOf(call), requests);
       for await (const answered of message) {
         if (!call.write(encode(method.output, answered))) await writable(call);
       }
@@ -130,14 +134,14 @@ function writable(call: ServerWritableStream<Buffer, Buffer> | ServerDuplexStrea
 /** How much sooner than here a deadline may have passed at the client, which counts from when it sent the call. */
 const deadlineSkewMs = 10;
 
-/** Aborted when the client goes away; the reason tells when it was the deadline that ended the call. */
-function signalOf(call: AnyCall): AbortSignal {
+/** A signal that is aborted when the client goes away, until `stop` is called; the reason tells when it was the deadline that ended the call. */
+function watchCaller(call: AnyCall): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();
   const isDeadline = () => Date.now() + deadlineSkewMs >= Number(call.getDeadline());
   const abort = () => controller.abort(isDeadline() ? new ConnectError("", Code.DeadlineExceeded) : undefined);
   if (call.cancelled) abort();
   else call.once("cancelled", abort);
-  return controller.signal;
+  return { signal: controller.signal, stop: () => call.off("cancelled", abort) };
 }
 
 /** One millisecond less than there is, so that our error, which has details, is sent before grpc-js ends the call with one that has none. */

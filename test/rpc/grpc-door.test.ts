@@ -10,7 +10,7 @@ import { ListService } from "../../gen/gatehouse/v1/list_service_pb.ts";
 import { ModerationService } from "../../gen/gatehouse/v1/moderation_service_pb.ts";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { createGrpcDoor } from "../../src/rpc/grpc-door.ts";
-import { type Implementation, type ServedService, serve } from "../../src/rpc/implementation.ts";
+import { type CallContext, type Implementation, type ServedService, serve } from "../../src/rpc/implementation.ts";
 import { toConnectError } from "../../src/rpc/remote-calls.ts";
 import { type OpenDoors, openDoors, until } from "./doors.ts";
 import { openReflection } from "./reflection-client.ts";
@@ -26,12 +26,12 @@ const decidePath = "/gatehouse.v1.ModerationService/Decide";
 
 let doors: OpenDoors;
 let client: Client;
-let decide: () => Promise<{ decision: { decisionId: string } }>;
+let decide: (call: CallContext) => Promise<{ decision: { decisionId: string } }>;
 
 beforeEach(async () => {
   decide = async () => ({ decision: { decisionId: "d1" } });
   doors = await openDoors([
-    serveOnly(ModerationService, { decide: () => decide() }),
+    serveOnly(ModerationService, { decide: (_request, call) => decide(call) }),
     serveOnly(DecisionService),
     serveOnly(AccountService),
     serveOnly(ListService),
@@ -65,6 +65,18 @@ async function failureOf(call: Promise<unknown>): Promise<{ code: Code; message:
   if (error === undefined) throw new Error("the call did not fail");
   return { code: error.code, message: error.rawMessage, reasons: error.findDetails(ErrorInfoSchema).map(({ reason }) => reason) };
 }
+
+it("does not abort what was answered, though grpc-js says of every call in the end that it is cancelled", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  decide = async ({ signal }) => {
+    signals.push(signal);
+    return { decision: { decisionId: "d1" } };
+  };
+  for (let call = 0; call < 5; call++) await callBytes(decidePath, decideBytes());
+  client.close();
+  await doors.grpcDoor.close(1000);
+  expect(signals.map((signal) => signal?.aborted)).toEqual([false, false, false, false, false]);
+});
 
 function healthMethod() {
   const { Check } = healthDefinition;
