@@ -48,6 +48,11 @@ async function underWay(): Promise<string[]> {
   return rows.map(({ query }) => query);
 }
 
+/** The server says that a statement has ended a moment after it has told so to who sent it. */
+async function untilNothingIsUnderWay(): Promise<void> {
+  await vi.waitUntil(async () => (await underWay()).length === 0, { timeout: 2000, interval: 5 });
+}
+
 /** Holds what a statement locks until it is let go of. */
 async function hold(sql: string): Promise<() => Promise<void>> {
   const holder = new pg.Client({ connectionString: url });
@@ -77,7 +82,7 @@ function decide(usefulUntilMs: number, ask: "something" | "nothing" = "nothing")
 it("a commit that waits for a lock ends in the server when nobody waits for the decision, which is not on disk", async () => {
   const letGo = await hold(lockHead);
   await expectReason(() => decide(performance.now() + usefulMs), ErrorReason.STORE_UNAVAILABLE);
-  expect(await underWay()).toEqual([]);
+  await untilNothingIsUnderWay();
   await letGo();
   expect(await store.latestPosition()).toBe(1);
 });
@@ -85,10 +90,10 @@ it("a commit that waits for a lock ends in the server when nobody waits for the 
 it("facts that wait for a lock end in the same way, of a decision and of a preview", async () => {
   const letGo = await hold(lockAccounts);
   await expectReason(() => decide(performance.now() + usefulMs, "something"), ErrorReason.STORE_UNAVAILABLE);
-  expect(await underWay()).toEqual([]);
+  await untilNothingIsUnderWay();
   const preview = () => store.withFacts(baseMs, (facts) => facts.liveAccounts(appId, "ann"), performance.now() + usefulMs);
   await expectReason(preview, ErrorReason.STORE_UNAVAILABLE);
-  expect(await underWay()).toEqual([]);
+  await untilNothingIsUnderWay();
   await letGo();
   expect(await store.latestPosition()).toBe(1);
 });
