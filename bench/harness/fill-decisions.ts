@@ -11,13 +11,13 @@ const body = creationTemplate((createAccount) =>
 const batchSize = 5000;
 const dayMs = 86_400_000;
 
-/** The decisions are spread over so many days, of which the last one's may still be followed up. */
+/** The decisions are spread over so many days, and kept to be followed up for one. */
 const days = 100;
 const reservationMs = 300_000;
 
 /**
- * Has so many decisions on creations in the database, each of other users, the last of them an hour ago. What follows from those of the last day may
- * yet be heard of; of the others nothing came, and that is noted.
+ * Has so many decisions on creations in the database, each of other users, the last of them an hour ago. Nothing came of any of them, and that is
+ * noted; those of the last day are kept for what may yet be heard.
  */
 export function fillDecisions(path: string, count: number): void {
   const db = new Database(path);
@@ -45,10 +45,12 @@ export function fillDecisions(path: string, count: number): void {
   });
   for (let from = 0; from < count; from += batchSize) fill(from, Math.min(from + batchSize, count));
   const abandoned = 3;
-  db.prepare(
-    "INSERT INTO follow_ups (decision_seq, follow_up, follow_up_time) SELECT seq, ?, decide_time FROM decisions WHERE seq <= ?",
-  ).run(abandoned, lastPast);
-  db.prepare("UPDATE follow_up_sweep SET abandoned_to = @seq, forgotten_to = @seq, parts_abandoned_to = @seq").run({ seq: lastPast });
+  db.prepare("INSERT INTO follow_ups (decision_seq, follow_up, follow_up_time) SELECT seq, ?, decide_time FROM decisions").run(abandoned);
+  const lastSeq = db.prepare("SELECT max(seq) FROM decisions").pluck().get();
+  db.prepare("UPDATE follow_up_sweep SET abandoned_to = @lastSeq, parts_abandoned_to = @lastSeq, forgotten_to = @lastPast").run({
+    lastSeq,
+    lastPast,
+  });
   db.pragma("wal_checkpoint(TRUNCATE)");
   db.close();
 }

@@ -1,4 +1,5 @@
 // How throughput and p99 of webhooks change as one thing at a time grows, with the time to start and the memory at each place.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fillRegistry } from "../registry/fill.ts";
@@ -73,6 +74,9 @@ const axes: readonly Axis[] = [
 /** The names of the axes. */
 export const axisNames: readonly string[] = axes.map(({ name }) => name);
 
+/** How many entries of each list are surely in memory after a second. */
+const entriesReadInSecond = 100_000;
+
 /** Where the numbers of the requests of each part begin, beyond those of the decisions that are stored before. */
 const firstOf = { warmUp: 11_000_000, load: 12_000_000 };
 
@@ -109,10 +113,14 @@ async function measurePoint(setting: Setting, folder: string, { seconds, warmUpS
   if (setting.accounts !== undefined) await fillRegistry(prepared.database, setting.accounts, setting.accounts, () => undefined);
   const server = await startGatehouse(join(folder, "server"), prepared);
   try {
+    // What was filled and copied is gigabytes, which the load would otherwise wait for when it synchronises.
+    execFileSync("sync");
     const port = server.ports.webhook ?? 0;
     const request = setting.subscribers === undefined ? createWebhook : subscribeWebhook(setting.subscribers);
     const { connections = 64 } = setting;
-    await runWrk(folder, port, request, { seconds: warmUpSeconds, connections, from: firstOf.warmUp });
+    // Long lists are read into memory after the start, beside the work.
+    const untilRead = (setting.entries ?? 0) / entriesReadInSecond;
+    await runWrk(folder, port, request, { seconds: Math.max(warmUpSeconds, untilRead), connections, from: firstOf.warmUp });
     const { rps, p99_ms, requests } = await runWrk(folder, port, request, { seconds, connections, from: firstOf.load });
     await server.check(requests);
     return { rps, p99_ms, ready_ms: server.readyMs, rss_mb: peakMemoryMb(server.pid) };

@@ -8,7 +8,8 @@ import { openSqliteStore } from "../../src/storage/sqlite/sqlite-store.ts";
 import { benchApp, idText } from "../harness/requests.ts";
 import { accountIdOf, baseMs, createRandom, endMs, nameOf, ownerOf, secondApp, userOf } from "./population.ts";
 
-const eventsPerBatch = 10_000;
+/** Half of what may wait for the writer. */
+const eventsPerBatch = 5000;
 
 /** One decision for so many events. */
 const eventsPerDecision = 50;
@@ -31,7 +32,7 @@ export async function fillRegistry(path: string, accounts: number, events: numbe
         ),
       ),
     );
-    if ((from / eventsPerBatch) % 50 === 49) say(`${from + batch.length} events in ${Math.round((performance.now() - startMs) / 1000)} s`);
+    if ((from / eventsPerBatch) % 100 === 99) say(`${from + batch.length} events in ${Math.round((performance.now() - startMs) / 1000)} s`);
   }
   const seconds = (performance.now() - startMs) / 1000;
   for (let from = 0; from < events / eventsPerDecision; from += eventsPerBatch) {
