@@ -107,6 +107,44 @@ describe("a server that takes no writes", () => {
   }, 60_000);
 });
 
+describe("connections that others have used up", () => {
+  it("fail calls with STORE_UNAVAILABLE, and the store goes on as soon as there are some again", async () => {
+    const most = 14;
+    await using full = await startPostgres(["fsync=off", `max_connections=${most}`, "superuser_reserved_connections=0"]);
+    const crowded = await full.takeDatabase();
+    const causes: string[] = [];
+    const own = await openPostgresStore({ url: crowded, onFailure: (cause) => void causes.push(cause) });
+    const others: pg.Client[] = [];
+    const takeOne = async () => {
+      const client = new pg.Client({ connectionString: crowded });
+      client.on("error", () => {});
+      await client.connect();
+      others.push(client);
+    };
+    try {
+      await append(own, sampleDecision());
+      await takeOne();
+      await vi.waitUntil(
+        async () => {
+          await others[0]?.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gatehouse'");
+          await Promise.allSettled(Array.from({ length: most }, takeOne));
+          return others.length === most;
+        },
+        { timeout: 30_000, interval: 0 },
+      );
+      await expectReason(() => appendAsIs(own, sampleDecision()), ErrorReason.STORE_UNAVAILABLE);
+      await expectReason(() => own.check(), ErrorReason.STORE_UNAVAILABLE);
+      expect(causes).toContain("unreachable");
+      await Promise.all(others.splice(0).map((client) => client.end()));
+      await vi.waitUntil(() => own.isUp(), { timeout: 15_000 });
+      await append(own, sampleDecision());
+    } finally {
+      await Promise.all(others.map((client) => client.end()));
+      await own.close();
+    }
+  }, 90_000);
+});
+
 describe("connections that are cut", () => {
   it("are made anew", async () => {
     for (let round = 0; round < 5; round += 1) {
