@@ -1,7 +1,8 @@
 // Entries of the audit log as rows of the table `audit_entries`.
 import type { PrincipalKind } from "../../gen/gatehouse/v1/audit_service_pb.ts";
+import { type Conditions, conditionsOf } from "./conditions.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
-import type { AuditEntry } from "./storage.ts";
+import type { AuditEntry, AuditFilter } from "./storage.ts";
 
 /** A row. */
 export interface AuditRow {
@@ -32,4 +33,17 @@ export function auditEntryOf(row: AuditRow): AuditEntry {
     beginTimeMs: row.begin_time,
     end: row.outcome === null ? undefined : { afterJson: row.after ?? "", outcome: row.outcome },
   };
+}
+
+/** The conditions of a filter. */
+export function auditConditions(filter: AuditFilter): Conditions {
+  return conditionsOf([
+    ["app_id = ?", filter.appId],
+    ["principal_kind = ?", filter.principalKind],
+    ["principal_id = ?", filter.principalId],
+    ["method = ?", filter.method],
+    ["target = ?", filter.target],
+    ["begin_time >= ?", filter.startMs],
+    ["begin_time < ?", filter.endMs],
+  ]);
 }

@@ -2,7 +2,9 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Case, type CaseKind, CaseSchema, CaseState } from "../../gen/gatehouse/v1/case_service_pb.ts";
+import { conditionsOf } from "./conditions.ts";
 import { formatSequenceId } from "./sequence-ids.ts";
+import type { CaseFilter } from "./storage.ts";
 
 /** A row as `selectCase` reads it. */
 export interface CaseRow {
@@ -45,4 +47,17 @@ export function caseOf(row: CaseRow): Case {
 /** The row as it was when the case was opened. */
 export function asOpened(row: CaseRow): CaseRow {
   return { ...row, close_time: null, closed_by: null, close_reason: null };
+}
+
+/** The conditions of a filter, to follow others, and the parameters in them. */
+export function caseConditions({ appId, kind, state, accountId, user }: CaseFilter): { where: string; values: (string | number)[] } {
+  const { conditions, values } = conditionsOf([
+    ["app_id = ?", appId],
+    ["kind = ?", kind],
+    ["account_id = ?", accountId],
+    ['"user" = ?', user],
+  ]);
+  if (state === CaseState.OPEN) conditions.push("close_time IS NULL");
+  if (state === CaseState.CLOSED) conditions.push("close_time IS NOT NULL");
+  return { where: conditions.map((condition) => ` AND ${condition}`).join(""), values };
 }

@@ -13,3 +13,8 @@ export function parseSequenceId(prefix: Prefix, id: string): number | undefined 
   if (!id.startsWith(`${prefix}-`) || !/^[0-9a-f]{12}$/.test(digits)) return undefined;
   return Number.parseInt(digits, 16);
 }
+
+/** The number in an id that may be given: null when none is, 0 when it is no id of this kind. */
+export function seqOfGivenId(prefix: "dec" | "evt", id: string | undefined): number | null {
+  return id === undefined ? null : (parseSequenceId(prefix, id) ?? 0);
+}

@@ -1,16 +1,14 @@
 // Listing and searching accounts in PostgreSQL: through one index, of which each page looks through no more than a bounded part.
 import { accountOfRow } from "../account-message.ts";
+import { type OrderKey, orderPositionOf, parseOrderPosition } from "../account-order.ts";
 import { type CountedAccountRow, selectCountedAccount } from "../account-rows.ts";
-import { type AccountPosition, formatAccountPosition, invalidPosition, parseAccountPosition } from "../page-positions.ts";
+import { type AccountPosition, formatAccountPosition } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
-import type { AccountFilter, Accounts, PageRequest } from "../storage.ts";
+import type { AccountFilter, Accounts } from "../storage.ts";
 import type { Reader, SqlValue } from "./connections.ts";
 
 /** How many accounts one page looks through at most for what an index does not answer. */
 const accountsPerPage = 1000;
-
-/** What the accounts of an app are ordered by before their id. */
-type OrderKey = "name" | "last_event_time" | undefined;
 
 /** A condition and its parameters. */
 interface Condition {
@@ -27,7 +25,7 @@ interface FoundRow extends CountedAccountRow {
 export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
   return async (filter, page) => {
     const key = orderKeyOf(filter);
-    const after = parsePosition(filter, key, page);
+    const after = parseOrderPosition(filter, key, page);
     const walk = walkOf(filter, key);
     const rest = restOf(filter, key);
     if (after !== undefined) walk.push(afterPosition(key, after, filter.appId));
@@ -49,7 +47,7 @@ export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
       last = row;
     }
     const isAtEnd = last === undefined || last === rows.at(-1);
-    return last === undefined || isAtEnd ? { items } : { items, next: formatAccountPosition(positionOf(key, last)) };
+    return last === undefined || isAtEnd ? { items } : { items, next: formatAccountPosition(orderPositionOf(key, last.app_id, last)) };
   };
 }
 
@@ -104,21 +102,4 @@ function afterPosition(key: OrderKey, { appId, accountId, key: at }: AccountPosi
     accountId,
   ];
   return { sql: `(${columns.join(", ")}) > (${columns.map(() => "?").join(", ")})`, values };
-}
-
-function positionOf(key: OrderKey, row: CountedAccountRow): AccountPosition {
-  const position = { appId: row.app_id, accountId: row.account_id };
-  return key === undefined ? position : { ...position, key: String(row[key]) };
-}
-
-function parsePosition(filter: AccountFilter, key: OrderKey, page: PageRequest): AccountPosition | undefined {
-  if (page.after === undefined) return undefined;
-  const position = parseAccountPosition(page.after, filter.appId);
-  const at = position.key;
-  const fits =
-    key === undefined
-      ? at === undefined
-      : at !== undefined && (key === "name" ? at.startsWith(filter.namePrefix ?? "") : /^-?\d{1,16}$/.test(at));
-  if (!fits) throw invalidPosition();
-  return position;
 }

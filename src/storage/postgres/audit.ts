@@ -1,9 +1,9 @@
 // The log of administrative acts, in PostgreSQL.
-import { type AuditRow, auditEntryOf } from "../audit-rows.ts";
+import { type AuditRow, auditConditions, auditEntryOf } from "../audit-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
-import type { AuditFilter, AuditLog } from "../storage.ts";
-import type { Connection, SqlValue } from "./connections.ts";
+import type { AuditLog } from "../storage.ts";
+import type { Connection } from "./connections.ts";
 
 /** Creates the log. */
 export function createAuditLog(connection: Connection): AuditLog {
@@ -25,7 +25,7 @@ export function createAuditLog(connection: Connection): AuditLog {
     },
 
     async listAuditEntries(filter, page) {
-      const { conditions, values } = conditionsOf(filter);
+      const { conditions, values } = auditConditions(filter);
       const rows = await connection.all<AuditRow>(
         `SELECT * FROM audit_entries WHERE ${["audit_seq < ?", ...conditions].join(" AND ")} ORDER BY audit_seq DESC LIMIT ?`,
         page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after),
@@ -35,22 +35,4 @@ export function createAuditLog(connection: Connection): AuditLog {
       return pageOf(rows, page.size, auditEntryOf, (row) => String(row.audit_seq));
     },
   };
-}
-
-function conditionsOf(filter: AuditFilter): { conditions: string[]; values: SqlValue[] } {
-  const conditions: string[] = [];
-  const values: SqlValue[] = [];
-  const ask = (condition: string, value: SqlValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  ask("app_id = ?", filter.appId);
-  ask("principal_kind = ?", filter.principalKind);
-  ask("principal_id = ?", filter.principalId);
-  ask("method = ?", filter.method);
-  ask("target = ?", filter.target);
-  ask("begin_time >= ?", filter.startMs);
-  ask("begin_time < ?", filter.endMs);
-  return { conditions, values };
 }

@@ -1,11 +1,10 @@
 // The cases in PostgreSQL.
 import type { CaseKind } from "../../../gen/gatehouse/v1/case_service_pb.ts";
-import { CaseState } from "../../../gen/gatehouse/v1/case_service_pb.ts";
-import { type CaseRow, caseOf, selectCase } from "../case-rows.ts";
+import { type CaseRow, caseConditions, caseOf, selectCase } from "../case-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
-import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
-import type { CaseFilter, Cases } from "../storage.ts";
-import type { Reader, SqlValue } from "./connections.ts";
+import { formatSequenceId, parseSequenceId, seqOfGivenId } from "../sequence-ids.ts";
+import type { Cases } from "../storage.ts";
+import type { Reader } from "./connections.ts";
 import type { RunWithHead } from "./head-transactions.ts";
 
 const countOpen = `INSERT INTO open_case_counts AS c (kind, count) VALUES (?, ?)
@@ -15,8 +14,8 @@ const countOpen = `INSERT INTO open_case_counts AS c (kind, count) VALUES (?, ?)
 export function createCases(reader: Reader, runWithHead: RunWithHead): Cases {
   return {
     openCase({ kind, appId, decisionId, eventId, accountId, user, timeMs }) {
-      const decisionSeq = seqOrNull("dec", decisionId);
-      const eventSeq = seqOrNull("evt", eventId);
+      const decisionSeq = seqOfGivenId("dec", decisionId);
+      const eventSeq = seqOfGivenId("evt", eventId);
       return runWithHead(async (transaction) => {
         const earlier = await transaction.get<{ seq: number }>(
           `SELECT seq FROM cases WHERE kind = ? AND decision_seq IS NOT DISTINCT FROM ?::bigint AND event_seq IS NOT DISTINCT FROM ?::bigint
@@ -43,7 +42,7 @@ export function createCases(reader: Reader, runWithHead: RunWithHead): Cases {
     },
 
     async listCases(filter, page) {
-      const { where, values } = conditionsOf(filter);
+      const { where, values } = caseConditions(filter);
       const rows = await reader.all<CaseRow>(
         `${selectCase} WHERE seq < ?${where} ORDER BY seq DESC LIMIT ?`,
         page.after === undefined ? Number.MAX_SAFE_INTEGER : parseLogPosition(page.after),
@@ -74,26 +73,4 @@ export function createCases(reader: Reader, runWithHead: RunWithHead): Cases {
 
     countOpenCases: () => reader.all<{ kind: CaseKind; count: number }>("SELECT kind, count FROM open_case_counts ORDER BY kind"),
   };
-}
-
-/** Conditions that follow others, and their parameters. */
-function conditionsOf({ appId, kind, state, accountId, user }: CaseFilter): { where: string; values: SqlValue[] } {
-  const conditions: string[] = [];
-  const values: SqlValue[] = [];
-  function ask(condition: string, value: SqlValue | undefined): void {
-    if (value === undefined) return;
-    conditions.push(` AND ${condition}`);
-    values.push(value);
-  }
-  ask("app_id = ?", appId);
-  ask("kind = ?", kind);
-  ask("account_id = ?", accountId);
-  ask('"user" = ?', user);
-  if (state === CaseState.OPEN) conditions.push(" AND close_time IS NULL");
-  if (state === CaseState.CLOSED) conditions.push(" AND close_time IS NOT NULL");
-  return { where: conditions.join(""), values };
-}
-
-function seqOrNull(prefix: "dec" | "evt", id: string | undefined): number | null {
-  return id === undefined ? null : (parseSequenceId(prefix, id) ?? 0);
 }

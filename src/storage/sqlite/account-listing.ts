@@ -2,10 +2,11 @@
 
 import { AccountState } from "../../../gen/gatehouse/v1/account_service_pb.ts";
 import { accountOfRow } from "../account-message.ts";
+import { type OrderKey, orderPositionOf, parseOrderPosition } from "../account-order.ts";
 import { type CountedAccountRow, selectCountedAccount } from "../account-rows.ts";
-import { type AccountPosition, formatAccountPosition, invalidPosition, pageOf, parseAccountPosition } from "../page-positions.ts";
+import { type AccountPosition, formatAccountPosition, pageOf } from "../page-positions.ts";
 import { prefixEnd } from "../prefix-end.ts";
-import type { AccountFilter, Accounts, PageRequest } from "../storage.ts";
+import type { AccountFilter, Accounts } from "../storage.ts";
 import { nextTurn } from "./next-turn.ts";
 import type { Reader, SqlValue } from "./reader.ts";
 
@@ -26,7 +27,7 @@ interface Route {
   /** Undefined: the table itself. */
   index: string | undefined;
   /** What the accounts are ordered by before their id. */
-  key: "name" | "last_event_time" | undefined;
+  key: OrderKey;
   /** Conditions that the index answers. The index is gone through once for each, and what comes is merged. */
   branches: readonly (readonly Condition[])[];
   /** The range of the key. A bound of a part takes the place of the one here, which it implies: the planner would use either. */
@@ -46,7 +47,7 @@ export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
     const select = `SELECT account_id${route.key === undefined ? "" : `, ${route.key}`} FROM accounts`;
     const { sql, values } = statement(select, { ...route, rest: [] }, appId, after);
     const row = reader.get<CountedAccountRow>(`${sql} LIMIT 1 OFFSET ${accountsPerPart - 1}`, ...values);
-    return row && positionOf(route, appId, row);
+    return row && orderPositionOf(route.key, appId, row);
   }
 
   function readPart(route: Route, appId: number, after: AccountPosition | undefined, to: AccountPosition | undefined, limit: number) {
@@ -56,7 +57,7 @@ export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
 
   return async (filter, page) => {
     const route = routeOf(filter);
-    let after = parsePosition(filter, route, page);
+    let after = parseOrderPosition(filter, route.key, page);
     const found: CountedAccountRow[] = [];
     const wanted = page.size + 1;
     let parts = 0;
@@ -69,7 +70,7 @@ export function createListAccounts(reader: Reader): Accounts["listAccounts"] {
         const to = route.rest.length === 0 ? undefined : endOfPart(route, app, after);
         found.push(...readPart(route, app, after, to, wanted - found.length));
         if (found.length === wanted) {
-          return pageOf(found, page.size, accountOfRow, (row) => formatAccountPosition(positionOf(route, row.app_id, row)));
+          return pageOf(found, page.size, accountOfRow, (row) => formatAccountPosition(orderPositionOf(route.key, row.app_id, row)));
         }
         after = to;
         if (to === undefined) break;
@@ -152,21 +153,4 @@ function beginsWith(prefix: string): Route["range"] {
 
 function conditionsOf({ lower, upper }: Route["range"]): Condition[] {
   return [lower, upper].filter((condition) => condition !== undefined);
-}
-
-function positionOf({ key }: Route, appId: number, row: CountedAccountRow): AccountPosition {
-  const position = { appId, accountId: row.account_id };
-  return key === undefined ? position : { ...position, key: String(row[key]) };
-}
-
-function parsePosition(filter: AccountFilter, { key }: Route, page: PageRequest): AccountPosition | undefined {
-  if (page.after === undefined) return undefined;
-  const position = parseAccountPosition(page.after, filter.appId);
-  const at = position.key;
-  const fits =
-    key === undefined
-      ? at === undefined
-      : at !== undefined && (key === "name" ? at.startsWith(filter.namePrefix ?? "") : /^-?\d{1,16}$/.test(at));
-  if (!fits) throw invalidPosition();
-  return position;
 }

@@ -1,6 +1,6 @@
 // The log of administrative acts, in SQLite.
 
-import { type AuditRow, auditEntryOf } from "../audit-rows.ts";
+import { type AuditRow, auditConditions, auditEntryOf } from "../audit-rows.ts";
 import { pageOf, parseLogPosition } from "../page-positions.ts";
 import { formatSequenceId, parseSequenceId } from "../sequence-ids.ts";
 import type { AuditFilter, AuditLog } from "../storage.ts";
@@ -51,19 +51,7 @@ function highestSeqBelow(reader: Reader, below: number): number {
 
 /** The statement of a listing within a window, and its parameters between the window and the limit. */
 function listingOf(filter: AuditFilter): { sql: string; values: SqlValue[] } {
-  const conditions = ["audit_seq >= ?", "audit_seq < ?"];
-  const values: SqlValue[] = [];
-  const ask = (condition: string, value: SqlValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    values.push(value);
-  };
-  ask("app_id = ?", filter.appId);
-  ask("principal_kind = ?", filter.principalKind);
-  ask("principal_id = ?", filter.principalId);
-  ask("method = ?", filter.method);
-  ask("target = ?", filter.target);
-  ask("begin_time >= ?", filter.startMs);
-  ask("begin_time < ?", filter.endMs);
-  return { sql: `SELECT * FROM audit_entries WHERE ${conditions.join(" AND ")} ORDER BY audit_seq DESC LIMIT ?`, values };
+  const { conditions, values } = auditConditions(filter);
+  const all = ["audit_seq >= ?", "audit_seq < ?", ...conditions];
+  return { sql: `SELECT * FROM audit_entries WHERE ${all.join(" AND ")} ORDER BY audit_seq DESC LIMIT ?`, values };
 }

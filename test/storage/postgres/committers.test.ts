@@ -1,37 +1,27 @@
 // What processes leave behind in PostgreSQL when they end.
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import type pg from "pg";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { forgetCommitters, startForgettingCommitters } from "../../../src/storage/postgres/committers.ts";
 import { type Connections, createConnections } from "../../../src/storage/postgres/connections.ts";
 import { createHeadTransactions, type RunWithHead } from "../../../src/storage/postgres/head-transactions.ts";
 import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
 import { createServers } from "../../../src/storage/postgres/servers.ts";
-import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append } from "../conformance/opened-store.ts";
 import { sampleDecision } from "../samples.ts";
+import { useWatchedStore } from "./watched-store.ts";
 
 const hourMs = 3_600_000;
 
-let server: PostgresServer;
 let url: string;
 let store: PostgresStore;
 let observer: pg.Client;
 let connections: Connections;
 let runWithHead: RunWithHead;
 
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const current = useWatchedStore();
 
 beforeEach(async () => {
-  url = await server.takeDatabase();
-  store = await openPostgresStore({ url });
-  observer = new pg.Client({ connectionString: url });
-  await observer.connect();
+  ({ url, store, observer } = current());
   const health = { failed: () => undefined, worked: () => undefined };
   connections = createConnections({ servers: createServers(url), maxConnections: 1, health });
   runWithHead = createHeadTransactions(connections, () => undefined);
@@ -39,9 +29,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await connections.close();
-  await observer.end();
-  await store.close();
-  server.giveBack(url);
 });
 
 async function committers(): Promise<string[]> {

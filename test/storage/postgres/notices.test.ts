@@ -1,38 +1,22 @@
 // Notices between processes over one PostgreSQL database, and what happens when they do not come.
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import type pg from "pg";
+import { beforeEach, expect, it, vi } from "vitest";
 import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
-import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append, goLive } from "../conformance/opened-store.ts";
 import { sampleDecision, sampleKey, samplePolicy } from "../samples.ts";
+import { useWatchedStore } from "./watched-store.ts";
 
 /** So seldom that no test sees it. */
 const never = { heardMs: 3_600_000, deafMs: 3_600_000 };
 
-let server: PostgresServer;
 let url: string;
 let observer: pg.Client;
 let writer: PostgresStore;
 
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const current = useWatchedStore();
 
 beforeEach(async () => {
-  url = await server.takeDatabase();
-  writer = await openPostgresStore({ url });
-  observer = new pg.Client({ connectionString: url });
-  await observer.connect();
-});
-
-afterEach(async () => {
-  await observer.end();
-  await writer.close();
-  server.giveBack(url);
+  ({ url, store: writer, observer } = current());
 });
 
 /** A consumer of the feed that reads when it is told to, and when it begins. */

@@ -1,43 +1,27 @@
 // What is given up in PostgreSQL when nobody waits for it any more: the server's own statements end, and what can wait longer goes on.
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { ErrorReason } from "../../../gen/gatehouse/v1/error_reason_pb.ts";
 import { createConnections, type Reader } from "../../../src/storage/postgres/connections.ts";
-import { openPostgresStore, type PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
+import type { PostgresStore } from "../../../src/storage/postgres/postgres-store.ts";
 import { createServers } from "../../../src/storage/postgres/servers.ts";
-import { type PostgresServer, startPostgres } from "../../postgres-server.ts";
 import { append, appendEvent, expectReason } from "../conformance/opened-store.ts";
 import { appId, baseMs, createdEvent, digestOf, sampleDecision } from "../samples.ts";
+import { useWatchedStore } from "./watched-store.ts";
 
 /** How long a decision is of use in these tests: longer than a server that is only busy takes, and shorter than its own limit of 5 s. */
 const usefulMs = 700;
 
-let server: PostgresServer;
 let url: string;
 let store: PostgresStore;
 let observer: pg.Client;
 
-beforeAll(async () => {
-  server = await startPostgres();
-}, 60_000);
-
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const current = useWatchedStore();
 
 beforeEach(async () => {
-  url = await server.takeDatabase();
-  store = await openPostgresStore({ url });
-  observer = new pg.Client({ connectionString: url });
-  await observer.connect();
+  ({ url, store, observer } = current());
   // What the first statement of a connection costs is not what is looked at.
   await append(store, sampleDecision());
-});
-
-afterEach(async () => {
-  await observer.end();
-  await store.close();
-  server.giveBack(url);
 });
 
 /** What Gatehouse has the server do just now, but for looking whether it works. */
